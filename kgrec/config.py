@@ -1,0 +1,126 @@
+"""The hyperparameters of a recommender, each declared once with its meaning, default and range."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from kgrec.errors import ConfigError, raise_faults
+
+KnowledgeModel = Literal["TransE", "DistMult", "ComplEx", "RotatE"]
+ValidationMetric = Literal["ndcg", "recall", "mrr", "hit"]
+
+DEFAULT_EVENT_WEIGHTS: dict[str, float] = {
+    "view": 0.5,
+    "click": 1.0,
+    "favourite": 1.5,
+    "cart": 1.5,
+    "purchase": 2.0,
+    "review": 2.0,
+}
+
+
+def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecommenderConfig:
+    """Every setting that shapes the model. Device, seed and progress belong to a run, not here.
+
+    Raises
+    ------
+    ConfigError
+        Listing every setting that is out of its range.
+    """
+
+    embedding_dim: int = _setting(128, "size of user and item vectors", 4, 4096)
+
+    use_text: bool = _setting(True, "encode titles, descriptions and names with BERT")
+    text_model: str | None = _setting(None, "hub name or folder of a BERT; None: the packaged MiniLM")
+    text_max_length: int = _setting(128, "tokens kept of each text", 8, 512)
+
+    use_graph: bool = _setting(True, "use the knowledge graph: its embeddings and propagation over it")
+    knowledge_model: KnowledgeModel = _setting("DistMult", "how graph facts are embedded")
+    knowledge_dim: int = _setting(64, "size of a graph embedding", 2, 1024)
+    knowledge_epochs: int = _setting(20, "passes over the facts", 1, 10_000)
+    num_layers: int = _setting(1, "rounds of propagation over the graph", 0, 8)
+
+    use_sequence: bool = _setting(True, "encode the order of a user's events with a causal transformer")
+    history_length: int = _setting(50, "most recent events of a user that are read", 1, 2048)
+    sequence_layers: int = _setting(2, "layers of the causal transformer", 1, 12)
+    sequence_heads: int = _setting(2, "attention heads of the causal transformer", 1, 32)
+    recency: float = _setting(0.7, "starting weight of an event for each step back; learned from there", 0.01, 0.99)
+    event_weights: Mapping[str, float] = field(
+        default_factory=lambda: dict(DEFAULT_EVENT_WEIGHTS),
+        metadata={"meaning": "starting weight of each event type; learned from there", "low": None, "high": None},
+    )
+
+    click_weight: float = _setting(0.1, "alpha: weight of the click loss (binary cross-entropy)", 0.0, 1e6)
+    ranking_weight: float = _setting(1.0, "beta: weight of the ranking loss (softmax)", 0.0, 1e6)
+    softmax_items: int = _setting(2048, "items drawn for the softmax besides the batch's own; all when fewer", 1)
+    click_negatives: int = _setting(4, "drawn negatives per positive where no impressions are given", 1, 1000)
+    temperature: float = _setting(0.07, "starting temperature of the softmax over cosines; learned", 0.001, 10.0)
+
+    epochs: int = _setting(12, "passes over the users, at most", 1, 100_000)
+    patience: int | None = _setting(2, "epochs without a better validation metric before stopping; None: never", 1)
+    validation_metric: ValidationMetric = _setting("ndcg", "what early stopping watches")
+    validation_k: int = _setting(10, "cutoff of the validation metric", 1, 10_000)
+    batch_size: int = _setting(256, "histories in a step", 1)
+    learning_rate: float = _setting(1e-3, "peak step size of AdamW", 1e-8, 10.0)
+    weight_decay: float = _setting(0.0, "AdamW's decay of the dense weights", 0.0, 10.0)
+    dropout: float = _setting(0.2, "share of the sequence encoder's activations dropped in training", 0.0, 0.95)
+    id_scale: float = _setting(0.1, "starting norm of each node's own vector, beside unit text vectors", 0.0, 10.0)
+
+    def __post_init__(self) -> None:
+        raise_faults(ConfigError, "RecommenderConfig", self._faults())
+
+    def _faults(self) -> list[str]:
+        faults = []
+        for item in dataclasses.fields(self):
+            value, low, high = getattr(self, item.name), item.metadata["low"], item.metadata["high"]
+            if low is None or value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                faults.append(f"{item.name} is {value!r}, expected a number ({item.metadata['meaning']})")
+            elif not low <= value <= (float("inf") if high is None else high):
+                bounds = f">= {low:g}" if high is None else f"from {low:g} to {high:g}"
+                faults.append(f"{item.name} is {value!r}, expected {bounds} ({item.metadata['meaning']})")
+        for name, allowed in (("knowledge_model", KnowledgeModel), ("validation_metric", ValidationMetric)):
+            if getattr(self, name) not in get_args(allowed):
+                faults.append(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(get_args(allowed))}")
+        unknown = sorted(set(self.event_weights) - set(DEFAULT_EVENT_WEIGHTS))
+        if unknown:
+            faults.append(f"event_weights names unknown events {unknown}; known: {', '.join(DEFAULT_EVENT_WEIGHTS)}")
+        if any(not weight > 0 for weight in self.event_weights.values()):
+            faults.append("event_weights must all be above 0")
+        if not faults and self.embedding_dim % self.sequence_heads:
+            faults.append(
+                f"embedding_dim ({self.embedding_dim}) must be a multiple of sequence_heads ({self.sequence_heads})"
+            )
+        if self.click_weight == 0 and self.ranking_weight == 0:
+            faults.append("click_weight and ranking_weight are both 0: nothing would be learned")
+        return faults
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as plain values, for JSON."""
+        plain = dataclasses.asdict(self)
+        plain["event_weights"] = dict(self.event_weights)
+        return plain
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> RecommenderConfig:
+        """The inverse of `to_dict`.
+
+        Raises
+        ------
+        ConfigError
+            If a name is unknown or a value out of range.
+        """
+        names = {item.name for item in dataclasses.fields(cls)}
+        unknown = sorted(set(settings) - names)
+        if unknown:
+            raise ConfigError(f"unknown settings {unknown}; known: {', '.join(sorted(names))}")
+        return cls(**settings)

@@ -1,0 +1,1 @@
+"""Tables: reading, cleaning, validating and splitting them. Never imports torch."""

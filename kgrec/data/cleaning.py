@@ -1,0 +1,123 @@
+"""Cleaning of one table: what is dropped, what is only counted, what is a fault. Nothing goes without a line."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import polars as pl
+
+from kgrec.data import columns as c
+from kgrec.data.parsing import CLOCK
+from kgrec.data.report import EXAMPLES, Findings
+from kgrec.data.schema import Table
+from kgrec.data.sources import ROW, Source
+from kgrec.errors import list_first
+
+OnUnknown = Literal["raise", "skip"]
+HIDDEN = (ROW, CLOCK)
+
+
+def drop_missing_ids(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.DataFrame:
+    """Drop and count the rows that lack a required value (blank lines of a CSV file among them)."""
+    for name in table.required:
+        lost = frame.filter(pl.col(name).is_null())
+        findings.line(table.name, f"missing {name}", lost.height, "dropped", _rows(lost))
+        frame = frame.filter(pl.col(name).is_not_null()) if lost.height else frame
+    return frame
+
+
+def count_gaps(frame: pl.DataFrame, source: Source, table: Table, findings: Findings) -> None:
+    """Count the missing values of the optional columns that matter."""
+    for name in table.counted:
+        gaps = frame[name].null_count()
+        note = [] if name in source.frame.columns else ["there is no such column"]
+        findings.line(table.name, f"missing {name}", gaps, "kept", note)
+
+
+def drop_duplicate_rows(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.DataFrame:
+    """Drop and count the rows that repeat an earlier one in every column."""
+    return _drop_repeats(frame, [name for name in frame.columns if name not in HIDDEN], table.name, findings)
+
+
+def _drop_repeats(frame: pl.DataFrame, names: list[str], table: str, findings: Findings) -> pl.DataFrame:
+    if frame.select(names).n_unique() == frame.height:
+        return frame
+    kept = frame.unique(subset=names, keep="first", maintain_order=True)
+    lost = frame.join(kept, on=ROW, how="anti", maintain_order="left")
+    findings.line(table, "exact duplicate", lost.height, "dropped", _rows(lost))
+    return kept
+
+
+def check_keys(frame: pl.DataFrame, source: Source, table: Table, findings: Findings) -> None:
+    """Note a fault when different rows have the same key."""
+    if not table.key or frame.select(table.key).n_unique() == frame.height:
+        return
+    repeated = frame.group_by(table.key, maintain_order=True).agg(pl.col(ROW)).filter(pl.col(ROW).list.len() > 1)
+    shown = [
+        f"{' / '.join(map(repr, ids))} in rows {', '.join(map(str, rows[:EXAMPLES]))}"
+        for *ids, rows in repeated.head(EXAMPLES).rows()
+    ]
+    count = f"{repeated.height:,} duplicate {'/'.join(table.key)}"
+    findings.fault(source.name, f"{count} with rows that differ ({'; '.join(shown)})", "keep one row of each")
+
+
+def drop_unknown_items(  # noqa: PLR0913
+    frame: pl.DataFrame,
+    source: Source,
+    table: Table,
+    item_ids: pl.Series,
+    on_unknown: OnUnknown,
+    findings: Findings,
+) -> pl.DataFrame:
+    """Find the rows whose item is not in the catalogue: a fault, or dropped and counted with "skip"."""
+    known = frame[c.ITEM_ID].is_in(item_ids.implode())
+    if known.all():
+        return frame
+    lost = frame.filter(~known)
+    ids = lost[c.ITEM_ID].unique(maintain_order=True)
+    if on_unknown == "skip":
+        findings.line(table.name, "item_id not in items", lost.height, "dropped", ids)
+        return frame.filter(known)
+    rows = f"{lost.height:,} {'row' if lost.height == 1 else 'rows'} (first: {lost[ROW][0]})"
+    problem = f"{rows} with an item_id that is not among the {item_ids.len():,} of items: {list_first(ids)}"
+    findings.fault(source.name, problem, 'add the items or pass on_unknown="skip"')
+    return frame
+
+
+def clean_events(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.DataFrame:
+    """Fill in the default event, put rows of one second in order, drop exact duplicates, count repeats without a time."""
+    if table.name == c.IMPRESSIONS:
+        frame = frame.with_columns(pl.lit(c.IMPRESSION).alias(c.EVENT))
+    gaps = frame[c.EVENT].null_count()
+    findings.line(table.name, "missing event", gaps, f"taken as {c.DEFAULT_EVENT!r}")
+    frame = frame.with_columns(pl.col(c.EVENT).fill_null(c.DEFAULT_EVENT))
+    frame = _ordered_within_seconds(frame, table, findings)
+    names = [name for name in frame.columns if name != ROW]  # the clock too: fractions tell events apart
+    timed = pl.col(c.TIMESTAMP).is_not_null()
+    untimed = frame.filter(~timed)
+    repeats = untimed.height - untimed.n_unique([c.USER_ID, c.ITEM_ID, c.EVENT])
+    findings.line(table.name, "repeated (no timestamp)", repeats, "kept")
+    if not untimed.height:
+        return _drop_repeats(frame, names, table.name, findings)
+    kept = _drop_repeats(frame.filter(timed), names, table.name, findings)
+    return frame if kept.height + untimed.height == frame.height else frame.join(
+        pl.concat([kept, untimed]), on=ROW, how="semi", maintain_order="left"
+    )
+
+
+def _ordered_within_seconds(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.DataFrame:
+    """Keep the order in time of rows whose times differ by less than a second, though the fraction is cut.
+
+    Each row stays in a place that a row of the same second had, so the order of the file is kept otherwise.
+    """
+    cut = frame.filter(pl.col(CLOCK) != pl.col(c.TIMESTAMP))
+    if not cut.height:
+        return frame
+    findings.line(table.name, "timestamp with a fraction of a second", cut.height, "cut to whole seconds", cut[CLOCK])
+    places = frame[c.TIMESTAMP].arg_sort(nulls_last=True)
+    order = frame.select(pl.arg_sort_by(c.TIMESTAMP, CLOCK, nulls_last=True, maintain_order=True)).to_series()
+    return frame[order].with_columns(places.alias("__place__")).sort("__place__").drop("__place__")
+
+
+def _rows(frame: pl.DataFrame) -> list[str]:
+    return [f"row {row}" for row in frame[ROW].head(EXAMPLES)]

@@ -1,0 +1,56 @@
+"""The table, column and event names of a dataset, each spelled once."""
+
+from __future__ import annotations
+
+# tables
+ITEMS = "items"
+EVENTS = "events"
+USERS = "users"
+QUERIES = "queries"
+TRIPLES = "triples"
+IMPRESSIONS = "impressions"  # read into the events
+
+# parts of a split
+TRAIN = "train"
+VALIDATION = "validation"
+TEST = "test"
+PARTS = (TRAIN, VALIDATION, TEST)
+
+USER_ID = "user_id"
+ITEM_ID = "item_id"
+
+# items
+TITLE = "title"
+DESCRIPTION = "description"
+BRAND = "brand"
+CATEGORY = "category"
+PRICE = "price"
+ATTRIBUTES = "attributes"
+CATEGORY_SEPARATOR = " > "
+
+# events
+EVENT = "event"
+TIMESTAMP = "timestamp"  # UTC epoch seconds
+QUANTITY = "quantity"
+VALUE = "value"
+QUERY = "query"
+SESSION_ID = "session_id"
+LABEL = "label"  # 0/1: for click data with negatives
+POSITION = "position"  # of an impression in its list, from 1
+
+# queries
+RELEVANCE = "relevance"
+
+# triples
+HEAD = "head"
+RELATION = "relation"
+TAIL = "tail"
+
+# results
+RANK = "rank"
+SCORE = "score"
+CLICK_PROBABILITY = "click_probability"
+
+IMPRESSION = "impression"
+EVENT_TYPES = (IMPRESSION, "view", "click", "favourite", "cart", "purchase", "review")
+DEFAULT_EVENT = "click"

@@ -1,0 +1,276 @@
+"""Dataset: the clean tables of a shop; Split: its events divided into train, validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from kgrec.data import columns as c
+from kgrec.data import splitting
+from kgrec.data.assembly import Content, assemble
+from kgrec.data.cleaning import OnUnknown
+from kgrec.data.fingerprint import fingerprint
+from kgrec.data.kcore import k_core
+from kgrec.data.report import CleaningReport, Findings
+from kgrec.data.sources import Frame, from_frames
+from kgrec.data.splitting import SplitMethod
+from kgrec.errors import ConfigError, DataError
+
+
+class Dataset:
+    """A catalogue and an event log, checked and cleaned; immutable.
+
+    Parameters
+    ----------
+    items, events, users, queries, triples, impressions : frames
+        Any of pandas, polars, an object with the Arrow C stream interface, or a dict of columns; the columns are those
+        of `kgrec.data.schema`. `events` may be a dict of the frames "train", "validation" and "test": a fixed split.
+        `impressions` are appended to the events.
+    on_unknown : "raise" or "skip"
+        What to do with events and queries whose item is not in `items`: a fault, or drop and count them.
+
+    Raises
+    ------
+    DataError
+        Listing every fault of every table.
+    ConfigError
+        If `on_unknown` is neither of the two.
+
+    >>> dataset = Dataset(items={"item_id": ["a", "b"]}, events={"user_id": ["u", "u"], "item_id": ["a", "b"]})
+    >>> dataset
+    Dataset(2 items, 1 users, 2 events)
+    """
+
+    __slots__ = ("_content", "_fingerprint", "_history", "_interactions")
+
+    def __init__(
+        self,
+        *,
+        items: Frame,
+        events: Frame | Mapping[str, Frame],
+        users: Frame | None = None,
+        queries: Frame | None = None,
+        triples: Frame | None = None,
+        impressions: Frame | None = None,
+        on_unknown: OnUnknown = "raise",
+    ) -> None:
+        findings = Findings()
+        tables = {
+            c.ITEMS: items,
+            c.EVENTS: events,
+            c.USERS: users,
+            c.QUERIES: queries,
+            c.TRIPLES: triples,
+            c.IMPRESSIONS: impressions,
+        }
+        sources = from_frames(tables, findings)
+        self._set(assemble(sources, findings, where="the dataset", on_unknown=on_unknown))
+
+    @classmethod
+    def from_content(cls, content: Content, history: pl.DataFrame | None = None) -> Dataset:
+        """Wrap tables that are already clean; `history` holds the events before those of a part of a split."""
+        dataset = cls.__new__(cls)
+        dataset._set(content, history)
+        return dataset
+
+    def _set(self, content: Content, history: pl.DataFrame | None = None) -> None:
+        self._content = content
+        self._history = history
+        self._interactions: pl.DataFrame | None = None
+        self._fingerprint: str | None = None
+
+    @property
+    def items(self) -> pl.DataFrame:
+        """The catalogue: every declared column (null where not given), then the extra ones."""
+        return self._content.items
+
+    @property
+    def events(self) -> pl.DataFrame:
+        """All events in the order given, impressions and negatives among them."""
+        return self._content.events
+
+    @property
+    def users(self) -> pl.DataFrame:
+        """User profiles; without rows when none were given. Not every user of the events need be there."""
+        return self._content.users
+
+    @property
+    def queries(self) -> pl.DataFrame:
+        """Queries with relevant items; without rows when none were given."""
+        return self._content.queries
+
+    @property
+    def triples(self) -> pl.DataFrame:
+        """Extra facts; without rows when none were given."""
+        return self._content.triples
+
+    @property
+    def report(self) -> CleaningReport:
+        """What was found in the tables and what was done about it."""
+        return self._content.report
+
+    @property
+    def history(self) -> pl.DataFrame | None:
+        """For a part of a split: the events of the parts before it. None for train and for a whole dataset."""
+        return self._history
+
+    @property
+    def interactions(self) -> pl.DataFrame:
+        """The events that express liking: no impressions, and none with label 0 (no label is a positive one)."""
+        if self._interactions is None:
+            self._interactions = self.events.filter(splitting.liked())
+        return self._interactions
+
+    def k_core(self, users: int = 5, items: int = 5) -> Dataset:
+        """Keep the users and items with at least so many interactions, again and again until all have them.
+
+        Items that go leave the catalogue, and with them their queries and triples; users that go leave the profiles.
+        The report says how many.
+
+        Raises
+        ------
+        ConfigError
+            If a threshold is not a whole number >= 1.
+        DataError
+            If nothing is left.
+        """
+        return Dataset.from_content(k_core(self._content, users=users, items=items))
+
+    def split(self, method: SplitMethod, ratio: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0) -> Split:
+        """Divide the events into train, validation and test; every part keeps all items, users, queries and triples.
+
+        Parameters
+        ----------
+        method : "leave_last_out", "temporal", "random" or "fixed"
+            `leave_last_out`: per user, the last interaction is test, the one before it validation. `temporal`: two
+            moments for everyone. `random`: by (user, item) pair. `fixed`: the parts that were given. The functions
+            of `kgrec.data.splitting` say more, on ties and on impressions.
+        ratio : three shares that sum to 1
+            Of the interactions, for `temporal` and `random`.
+        seed : int >= 0
+            For `random`.
+
+        Raises
+        ------
+        ConfigError
+            If the method is unknown, or the ratio or the seed is out of range.
+        DataError
+            If the dataset can't be split so: no fixed parts, no timestamps, nothing left to train on.
+        """
+        shares = splitting.check_ratio(ratio)
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ConfigError(f"seed is {seed!r}, expected a whole number >= 0")
+        match method:
+            case "leave_last_out":
+                part = splitting.leave_last_out(self.events)
+            case "temporal":
+                part = splitting.temporal(self.events, shares)
+            case "random":
+                part = splitting.random(self.events, shares, seed)
+            case "fixed":
+                if self._content.part is None:
+                    raise DataError("the dataset has no fixed parts: give events.train, events.validation, events.test")
+                part = self._content.part
+            case _:
+                raise ConfigError(f"method is {method!r}, expected leave_last_out, temporal, random or fixed")
+        return _split(self._content, part, method)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the tables' content as 64 hex digits, the same for every file format, platform and process.
+
+        The order of the events counts, that of the other tables' rows does not. The parts of a fixed split count.
+        """
+        if self._fingerprint is None:
+            content = self._content
+            events = content.events if content.part is None else content.events.with_columns(content.part.alias("part"))
+            tables = {
+                c.ITEMS: content.items,
+                c.EVENTS: events,
+                c.USERS: content.users,
+                c.QUERIES: content.queries,
+                c.TRIPLES: content.triples,
+            }
+            self._fingerprint = fingerprint(tables, ordered=frozenset({c.EVENTS}))
+        return self._fingerprint
+
+    def __repr__(self) -> str:
+        counts = [
+            f"{self.items.height:,} items",
+            f"{self.events[c.USER_ID].n_unique():,} users",
+            f"{self.events.height:,} events",
+        ]
+        counts += [f"{table.height:,} {name}" for name, table in self._optional if table.height]
+        return f"Dataset({', '.join(counts)})"
+
+    @property
+    def _optional(self) -> list[tuple[str, pl.DataFrame]]:
+        return [(c.QUERIES, self.queries), (c.TRIPLES, self.triples)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Three datasets with the same items, users, queries and triples, and each its own events.
+
+    Parameters
+    ----------
+    train, validation, test : Dataset
+        `history` of validation holds the train events, that of test the train and validation events.
+    method : str
+        How the events were divided.
+    """
+
+    train: Dataset
+    validation: Dataset
+    test: Dataset
+    method: SplitMethod
+
+    @property
+    def parts(self) -> dict[str, Dataset]:
+        """The three datasets by name."""
+        return {c.TRAIN: self.train, c.VALIDATION: self.validation, c.TEST: self.test}
+
+    def report(self) -> pl.DataFrame:
+        """One line per part: columns `part, events, interactions, users, items, known_pairs, new_users`.
+
+        `users` and `items` are those with an interaction in the part. `known_pairs` counts the interactions with an
+        item that the user already had in an earlier part: a ranker that leaves seen items out can't hit them.
+        `new_users` have no interaction in an earlier part.
+        """
+        return pl.DataFrame([{"part": name, **_counts(part)} for name, part in self.parts.items()])
+
+    def __str__(self) -> str:
+        lines = [f"Split by {self.method}"]
+        for part, events, interactions, users, items, known_pairs, new_users in self.report().rows():
+            line = f"  {part:<10}  {events:>9,} events  {interactions:>9,} interactions  {users:>7,} users  {items:>7,} items"
+            if known_pairs:
+                line += f"  {known_pairs:,} of items the user had before (no hit is possible when seen items are left out)"
+            if new_users and part != c.TRAIN:
+                line += f"  {new_users:,} users without history"
+            lines.append(line)
+        return "\n".join(lines)
+
+
+def _split(content: Content, part: pl.Series, method: SplitMethod) -> Split:
+    if not content.events.filter(part == splitting.TRAIN).select(splitting.liked().any()).item():
+        raise DataError(f"split by {method}: no interaction is left in train ({content.events.height:,} events in all)")
+    parts = []
+    for code in (splitting.TRAIN, splitting.VALIDATION, splitting.TEST):
+        own = replace(content, events=content.events.filter(part == code), part=None)
+        history = None if code == splitting.TRAIN else content.events.filter(part < code)
+        parts.append(Dataset.from_content(own, history))
+    return Split(*parts, method=method)
+
+
+def _counts(part: Dataset) -> dict[str, int]:
+    own = part.interactions
+    earlier = part.events.clear() if part.history is None else part.history.filter(splitting.liked())
+    return {
+        "events": part.events.height,
+        "interactions": own.height,
+        "users": own[c.USER_ID].n_unique(),
+        "items": own[c.ITEM_ID].n_unique(),
+        "known_pairs": own.join(earlier, on=[c.USER_ID, c.ITEM_ID], how="semi").height,
+        "new_users": own.join(earlier, on=c.USER_ID, how="anti")[c.USER_ID].n_unique(),
+    }

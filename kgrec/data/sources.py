@@ -1,0 +1,172 @@
+"""Raw tables, from a dataset folder or from frames of any library, before their cells are read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, cast
+
+import numpy as np
+import polars as pl
+
+from kgrec.data import columns as c
+from kgrec.data.report import Findings
+from kgrec.data.schema import TABLES
+from kgrec.errors import list_first
+
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+ROW = "__row__"  # the row's number in its source, for messages
+_RENAMED = re.compile(r"(.*)_duplicated_\d+")  # what polars calls a repeated CSV column
+
+
+class ArrowTable(Protocol):
+    """Anything that exports the Arrow C stream interface: pandas, polars, pyarrow, DuckDB, ..."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+Frame: TypeAlias = "ArrowTable | pl.LazyFrame | Mapping[str, Sequence[Any] | np.ndarray | pl.Series]"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One raw table and what to call it in messages.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        The rows as found, and their numbers in the column `__row__`.
+    name : str
+        The file's name, or the table's when it was given as a frame.
+    is_text : bool
+        Whether every cell is text whose type must be guessed (CSV).
+    """
+
+    frame: pl.DataFrame
+    name: str
+    is_text: bool = False
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, name: str, *, is_text: bool = False) -> Source:
+        """Number the rows; a CSV's first data row is row 2, as its header is row 1."""
+        numbers = pl.int_range(frame.height, dtype=pl.Int64, eager=True).rename(ROW) + (2 if is_text else 1)
+        return cls(frame.with_columns(numbers.alias(ROW)), name, is_text)
+
+
+# By table (`events.train`, ... for a fixed split); None: given, but it can't be read, which has been noted.
+Sources: TypeAlias = Mapping[str, Source | None]
+
+
+def event_keys() -> list[str]:
+    """The names under which events of a fixed split are found: `events.train`, ..."""
+    return [f"{c.EVENTS}.{part}" for part in c.PARTS]
+
+
+def from_folder(folder: Path, findings: Findings) -> Sources:
+    """Read every table of a dataset folder.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder. Everything else that is wrong is noted in `findings`.
+    """
+    if not folder.is_dir():
+        findings.fault(str(folder), "is not a folder", "give the folder that holds the items and events files")
+        findings.raise_faults("the dataset")
+    sources: dict[str, Source | None] = {}
+    known: set[Path] = set()
+    for key in [*TABLES, *event_keys()]:
+        paths = [path for path in (folder / f"{key}{suffix}" for suffix in SUFFIXES) if path.is_file()]
+        known.update(paths)
+        if len(paths) > 1:
+            findings.fault(key, f"found twice, as {list_first(path.name for path in paths)}", "keep one")
+        elif paths:
+            sources[key] = _read_file(paths[0], findings)
+    for path in sorted(folder.iterdir()):
+        if path.name.endswith(SUFFIXES) and path not in known:
+            findings.line(path.name, "not a table of a dataset", 1, "not read")
+    return sources
+
+
+def from_frames(tables: Mapping[str, Frame | Mapping[str, Frame] | None], findings: Findings) -> Sources:
+    """Take tables given as frames; the events may be a mapping of part to frame, for a fixed split."""
+    sources: dict[str, Source | None] = {}
+    for key, frame in _flattened(tables):
+        try:
+            sources[key] = Source.of(_to_polars(frame), key)
+        except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+            findings.fault(key, f"can't be taken as a table: {_first_line(error)}")
+            sources[key] = None
+    return sources
+
+
+def _flattened(tables: Mapping[str, Frame | Mapping[str, Frame] | None]) -> Iterator[tuple[str, Frame]]:
+    for key, frame in tables.items():
+        if key == c.EVENTS and isinstance(frame, Mapping) and frame and set(frame) <= set(c.PARTS):
+            yield from ((f"{key}.{part}", cast(Frame, frame[part])) for part in c.PARTS if part in frame)
+        elif frame is not None:
+            yield key, cast(Frame, frame)
+
+
+def _read_file(path: Path, findings: Findings) -> Source | None:
+    is_text = not path.name.endswith(".parquet")
+    try:
+        frame = (
+            pl.read_csv(path, infer_schema=False, glob=False) if is_text else pl.read_parquet(path, glob=False)
+        )
+    except pl.exceptions.NoDataError:
+        findings.fault(path.name, "the file is empty")
+        return None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        findings.fault(path.name, f"can't be read: {_first_line(error)}")
+        return None
+    for name in frame.columns:
+        renamed = _RENAMED.fullmatch(name)
+        if is_text and renamed and renamed[1] in frame.columns:
+            findings.fault(path.name, f"has the column {renamed[1]!r} twice")
+    return Source.of(frame, path.name, is_text=is_text)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """Hides what a frame is, so that polars takes it by the Arrow stream and needs no pyarrow of its own."""
+
+    frame: ArrowTable
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.frame.__arrow_c_stream__(requested_schema)
+
+
+def _to_polars(frame: Frame) -> pl.DataFrame:
+    if isinstance(frame, pl.LazyFrame):
+        return frame.collect()
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    if isinstance(frame, Mapping):
+        return pl.DataFrame([_series(str(name), values) for name, values in frame.items()])
+    if hasattr(frame, "__arrow_c_stream__"):
+        try:
+            taken = pl.DataFrame(_Stream(frame))
+        except (ImportError, NotImplementedError, TypeError, ValueError):  # pandas: no pyarrow, or a mixed column
+            if not (hasattr(frame, "columns") and hasattr(frame, "__getitem__")):
+                raise
+            return pl.DataFrame([_series(str(name), frame[name].tolist()) for name in frame.columns])
+        return taken.select(name for name in taken.columns if not name.startswith("__index_level_"))
+    raise TypeError(f"found {type(frame).__name__}, expected a pandas, polars or Arrow table or a dict of columns")
+
+
+def _series(name: str, values: Sequence[Any] | np.ndarray | pl.Series) -> pl.Series:
+    """A column of Python values; dicts become JSON text, NaN becomes null, mixed values become text."""
+    if isinstance(values, (pl.Series, np.ndarray)) and not (isinstance(values, np.ndarray) and values.dtype == object):
+        return pl.Series(name, values)
+    plain = [None if isinstance(value, float) and value != value else value for value in values]
+    if any(isinstance(value, dict) for value in plain):
+        plain = [json.dumps(value) if isinstance(value, dict) else value for value in plain]
+    return pl.Series(name, plain, strict=False)

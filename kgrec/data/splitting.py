@@ -1,0 +1,144 @@
+"""How events are divided into train, validation and test. Pure functions: events in, the part of each row out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from kgrec.data import columns as c
+from kgrec.errors import ConfigError, DataError
+
+SplitMethod = Literal["leave_last_out", "temporal", "random", "fixed"]
+Ratio = tuple[float, float, float]
+TRAIN, VALIDATION, TEST = range(3)  # codes of the parts, in the order of columns.PARTS
+_ROW, _PART, _LIKED = "__row__", "__part__", "__liked__"
+_PAIR = [c.USER_ID, c.ITEM_ID]
+
+
+def liked() -> pl.Expr:
+    """Whether an event expresses liking: no impression, and no negative label (no label is a positive one)."""
+    return (pl.col(c.EVENT) != c.IMPRESSION) & (pl.col(c.LABEL).is_null() | (pl.col(c.LABEL) != 0))
+
+
+def check_ratio(ratio: Sequence[float]) -> Ratio:
+    """Return the three shares of a split.
+
+    Raises
+    ------
+    ConfigError
+        Unless they are three finite numbers >= 0 that sum to 1, the first of them > 0.
+    """
+    shares = tuple(float(share) for share in ratio)
+    if len(shares) != 3 or not all(0 <= share <= 1 for share in shares) or abs(sum(shares) - 1) > 1e-6:
+        raise ConfigError(f"ratio is {ratio!r}, expected three shares (train, validation, test) that sum to 1")
+    if shares[0] == 0:
+        raise ConfigError(f"ratio is {ratio!r}, expected a share of train above 0")
+    return shares  # type: ignore[return-value]  # its length was checked
+
+
+def leave_last_out(events: pl.DataFrame) -> pl.Series:
+    """Each user's last interaction is test, the one before it validation, the rest train.
+
+    Interactions are in order of time; ties, and events without a time, which count as the earliest, keep the order
+    of the rows. A user with one interaction has it in test, one with two has them in validation and test.
+
+    The other rows (impressions, negatives) go by time: from the time of the user's test interaction on to test, from
+    that of the validation interaction on to validation, else to train. A row that shows a held-out item to its user
+    goes to that item's part even when it is earlier, so that train never names a held-out pair in a row of this
+    kind. Rows of users without an interaction stay in train.
+
+    Returns
+    -------
+    polars.Series of int8
+        The part of each row, as its place in `columns.PARTS`.
+    """
+    rows = _numbered(events)
+    ranked = (
+        rows.filter(_LIKED)
+        .sort(c.TIMESTAMP, nulls_last=False, maintain_order=True)
+        .with_columns(pl.int_range(pl.len(), 0, -1, dtype=pl.Int64).over(c.USER_ID).alias("from_end"))
+        .with_columns((3 - pl.col("from_end")).clip(TRAIN, TEST).cast(pl.Int8).alias(_PART))
+    )
+    rest = _with_held_out_pair(_by_time(rows.filter(~pl.col(_LIKED)), ranked), ranked)
+    together = pl.concat([piece.select(_ROW, _PART) for piece in (ranked, rest)])
+    return together.sort(_ROW)[_PART].rename("part")
+
+
+def _by_time(rest: pl.DataFrame, ranked: pl.DataFrame) -> pl.DataFrame:
+    cuts = [
+        ranked.filter(pl.col(_PART) == part).select(c.USER_ID, pl.col(c.TIMESTAMP).alias(name))
+        for part, name in ((VALIDATION, "validation_at"), (TEST, "test_at"))
+    ]
+    for cut in cuts:
+        rest = rest.join(cut, on=c.USER_ID, how="left", maintain_order="left")
+    part = (
+        pl.when(pl.col(c.TIMESTAMP) >= pl.col("test_at"))
+        .then(TEST)
+        .when(pl.col(c.TIMESTAMP) >= pl.col("validation_at"))
+        .then(VALIDATION)
+        .otherwise(TRAIN)
+    )
+    return rest.with_columns(part.cast(pl.Int8).alias(_PART))
+
+
+def _with_held_out_pair(rest: pl.DataFrame, ranked: pl.DataFrame) -> pl.DataFrame:
+    """Move the rows of a held-out (user, item) pair to the earliest held-out part of that pair."""
+    held_out = ranked.filter(pl.col(_PART) != TRAIN).group_by(_PAIR).agg(pl.col(_PART).min().alias("pair_part"))
+    joined = rest.join(held_out, on=_PAIR, how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("pair_part", _PART).alias(_PART))
+
+
+def temporal(events: pl.DataFrame, ratio: Ratio) -> pl.Series:
+    """Two moments divide all rows alike, set so that the interactions are shared out by `ratio`.
+
+    Events at a cut go to the later part, so that every event of a part is strictly after those of the part before it.
+
+    Raises
+    ------
+    DataError
+        If an event has no timestamp: its part can't be known.
+    """
+    gaps = events[c.TIMESTAMP].null_count()
+    if gaps:
+        raise DataError(
+            f"events: {gaps:,} of {events.height:,} rows have no timestamp, and a temporal split needs every one; "
+            "drop those rows or split with method='random'"
+        )
+    times = events.filter(liked())[c.TIMESTAMP].sort()
+    part = pl.zeros(events.height, dtype=pl.Int8, eager=True)
+    for share in (ratio[0], ratio[0] + ratio[1]):
+        place = _share_of(share, times.len())
+        if place < times.len():
+            part += (events[c.TIMESTAMP] >= times[place]).cast(pl.Int8)
+    return part.rename("part")
+
+
+def random(events: pl.DataFrame, ratio: Ratio, seed: int) -> pl.Series:
+    """The (user, item) pairs of interactions are shared out by `ratio` at random.
+
+    All rows of a pair go to one part, so that no part repeats a pair of another; impressions and negatives of the pair
+    too. Pairs without an interaction are shared out likewise, on their own.
+    """
+    rows = _numbered(events)
+    pairs = rows.group_by(_PAIR, maintain_order=True).agg(pl.col(_LIKED).any())
+    generator = np.random.default_rng(np.random.SeedSequence([seed, *b"split"]))
+    part = np.zeros(pairs.height, dtype=np.int8)
+    for is_liked in (True, False):
+        places = np.flatnonzero(pairs[_LIKED].to_numpy() == is_liked)
+        shuffled = generator.permutation(places)
+        for share in (ratio[0], ratio[0] + ratio[1]):
+            part[shuffled[_share_of(share, places.size) :]] += 1
+    joined = rows.join(pairs.select(*_PAIR, pl.Series(_PART, part)), on=_PAIR, how="left", maintain_order="left")
+    return joined[_PART].rename("part")
+
+
+def _share_of(share: float, count: int) -> int:
+    return math.floor(share * count + 0.5 + 1e-9)
+
+
+def _numbered(events: pl.DataFrame) -> pl.DataFrame:
+    return events.select(*_PAIR, c.TIMESTAMP, liked().alias(_LIKED)).with_row_index(_ROW)

@@ -1,0 +1,1 @@
+"""Text, knowledge and behaviour, each turned into vectors."""

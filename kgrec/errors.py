@@ -1,0 +1,62 @@
+"""Every error the library raises on purpose. Catch `KgrecError` to catch them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+class KgrecError(Exception):
+    """Base class of every error kgrec raises on purpose."""
+
+
+class DataError(KgrecError):
+    """The input tables break the dataset contract; the message lists every fault found."""
+
+
+class ConfigError(KgrecError, ValueError):
+    """A setting is out of its range; the message lists every fault found."""
+
+
+class GraphError(KgrecError):
+    """A knowledge graph breaks its own rules (dangling edges, duplicate node ids, bad names)."""
+
+
+class StoreError(KgrecError):
+    """A graph server can't be reached, refuses the login, or refuses a query. Never holds a secret."""
+
+
+class UnknownIdError(KgrecError, KeyError):
+    """A user or item id the model does not know."""
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return str(self.args[0])
+
+
+class NotFittedError(KgrecError, RuntimeError):
+    """A fitted attribute was used before `fit()`."""
+
+
+class SavedModelError(KgrecError):
+    """A folder is not a saved model, or was made by an incompatible version."""
+
+
+class ShapeError(KgrecError, ValueError):
+    """Two arrays that belong together have shapes that do not fit."""
+
+
+def list_first(values: Iterable[object], limit: int = 5) -> str:
+    """The first few values as text: `'a', 'b', ... (7 in all)`.
+
+    >>> list_first(["a", "b", "c"], limit=2)
+    "'a', 'b', ... (3 in all)"
+    """
+    items: Sequence[object] = list(values)
+    shown = ", ".join(repr(value) for value in items[:limit])
+    return shown if len(items) <= limit else f"{shown}, ... ({len(items):,} in all)"
+
+
+def raise_faults(error: type[KgrecError], where: str, faults: Sequence[str]) -> None:
+    """Raise `error` once with all `faults`, one a line; do nothing when there are none."""
+    if faults:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise error("\n  - ".join([f"{where}: {count}", *faults]))

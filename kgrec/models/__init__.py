@@ -1,0 +1,1 @@
+"""The fusion network and its scorer."""

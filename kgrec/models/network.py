@@ -1,0 +1,81 @@
+"""The whole network: fusion, behaviour encoder, scorer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch_geometric.data import HeteroData
+
+from kgrec.config import RecommenderConfig
+from kgrec.encoders.behaviour import BehaviourEncoder
+from kgrec.models.fusion import FusionNetwork
+from kgrec.models.scorer import Scorer
+from kgrec.tensors.sequences import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class ItemVectors:
+    """Item vectors as read in a history (`source`) and as scored (`target`), unit length, shape (num_items, dim)."""
+
+    source: Tensor
+    target: Tensor
+    bias: Tensor
+
+
+def behaviour_encoder(config: RecommenderConfig) -> BehaviourEncoder:
+    """The behaviour encoder that a configuration asks for."""
+    return BehaviourEncoder(
+        config.embedding_dim,
+        length=config.history_length,
+        layers=config.sequence_layers if config.use_sequence else 0,
+        heads=config.sequence_heads,
+        dropout=config.dropout,
+        recency=config.recency,
+        event_weights=config.event_weights,
+    )
+
+
+class ServingNetwork(nn.Module):
+    """What is needed to score: the behaviour encoder and the scorer. Item vectors come from outside."""
+
+    def __init__(self, config: RecommenderConfig, num_items: int) -> None:
+        super().__init__()
+        self.behaviour = behaviour_encoder(config)
+        self.scorer = Scorer(config.embedding_dim, num_items, temperature=config.temperature)
+
+    def users(self, items: ItemVectors, batch: Batch) -> Tensor:
+        """User vectors at the end of each history, shape (batch, dim), unit length."""
+        states: Tensor = self.behaviour(items.source, batch)
+        return states[torch.arange(len(states), device=states.device), batch.length]
+
+
+class RecommenderNetwork(nn.Module):
+    """Everything that is trained.
+
+    Parameters
+    ----------
+    config : RecommenderConfig
+    data : HeteroData
+        The graph with its features; its first `num_items` products are the catalogue.
+    num_items : int
+    """
+
+    def __init__(self, config: RecommenderConfig, data: HeteroData, num_items: int) -> None:
+        super().__init__()
+        self.num_items = num_items
+        self.fusion = FusionNetwork(
+            data,
+            dim=config.embedding_dim,
+            num_layers=config.num_layers if config.use_graph else 0,
+            id_scale=config.id_scale,
+        )
+        self.serving = ServingNetwork(config, num_items)
+
+    def item_vectors(self) -> ItemVectors:
+        """Vectors of the whole catalogue."""
+        fused = self.fusion()[: self.num_items]
+        scorer = self.serving.scorer
+        return ItemVectors(functional.normalize(fused, dim=-1), scorer.targets(fused), scorer.item_bias)

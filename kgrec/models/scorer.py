@@ -1,0 +1,68 @@
+"""Two outputs for a user and an item: a ranking score and the probability of a click."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Scorer(nn.Module):
+    """Ranking: cosine over a learned temperature plus the item's popularity. Click: a small network on top of that.
+
+    Parameters
+    ----------
+    dim : int
+    num_items : int
+    temperature : float
+        Starting temperature of the cosines.
+    """
+
+    def __init__(self, dim: int, num_items: int, *, temperature: float) -> None:
+        super().__init__()
+        self.target = nn.Linear(dim, dim, bias=False)
+        nn.init.eye_(self.target.weight)
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.item_bias = nn.Parameter(torch.zeros(num_items))
+        self.click_network = nn.Sequential(nn.Linear(dim + 2, 64), nn.GELU(), nn.Linear(64, 1))
+        self.click_slope = nn.Parameter(torch.tensor(0.1))
+
+    def targets(self, item_emb: Tensor) -> Tensor:
+        """Item vectors on the scoring side, unit length, shape (num_items, dim)."""
+        return functional.normalize(self.target(item_emb), dim=-1)
+
+    def rank(self, user_emb: Tensor, target_emb: Tensor, item_bias: Tensor) -> Tensor:
+        """Ranking scores of every user for every item given.
+
+        Parameters
+        ----------
+        user_emb : Tensor, shape (batch, dim), unit length
+        target_emb : Tensor, shape (num_items, dim), unit length
+        item_bias : Tensor, shape (num_items,)
+
+        Returns
+        -------
+        Tensor, shape (batch, num_items); unitless, higher is better.
+        """
+        return user_emb @ target_emb.T * self.log_scale.exp() + item_bias
+
+    def click(self, user_emb: Tensor, target_emb: Tensor, item_bias: Tensor) -> Tensor:
+        """Logit of the click probability of each pair.
+
+        Parameters
+        ----------
+        user_emb, target_emb : Tensor, shape (num_pairs, dim), unit length
+        item_bias : Tensor, shape (num_pairs,)
+
+        Returns
+        -------
+        Tensor, shape (num_pairs,); the sigmoid of it is the probability.
+        """
+        product = user_emb * target_emb
+        cosine = product.sum(-1, keepdim=True)
+        inputs = torch.cat([product * product.shape[-1] ** 0.5, cosine, item_bias[:, None]], dim=-1)
+        score = cosine[:, 0] * self.log_scale.exp() + item_bias
+        logit: Tensor = self.click_network(inputs)[:, 0] + self.click_slope * score
+        return logit

@@ -1,0 +1,1 @@
+"""From tables to tensors: vocabularies, the graph as HeteroData, histories, negatives."""

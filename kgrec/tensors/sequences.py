@@ -1,0 +1,152 @@
+"""Event histories: flat arrays by user, windows of them for training, padded batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from kgrec.data import columns as c
+from kgrec.tensors.vocabulary import Vocabulary
+
+EVENT_NAMES = tuple(name for name in c.EVENT_TYPES if name != c.IMPRESSION)
+_EVENT_INDEX = {name: index for index, name in enumerate(EVENT_NAMES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """The interactions of many users, oldest first, one flat array for all.
+
+    Attributes
+    ----------
+    start : int64, shape (num_users + 1,)
+        User u's events are at `start[u]:start[u + 1]`.
+    item_index : int64, shape (num_events,)
+    event_index : int64, shape (num_events,)
+        Place in `EVENT_NAMES`.
+    timestamp : int64, shape (num_events,)
+        UTC epoch seconds; the least int64 where unknown.
+    ordered : bool
+        Whether the order means something: some event has a timestamp.
+    """
+
+    start: np.ndarray
+    item_index: np.ndarray
+    event_index: np.ndarray
+    timestamp: np.ndarray
+    ordered: bool
+
+    @property
+    def num_users(self) -> int:
+        return len(self.start) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Events of each user, shape (num_users,), int64."""
+        return np.diff(self.start)
+
+    def user_index(self) -> np.ndarray:
+        """The user of each event, shape (num_events,), int64."""
+        return np.repeat(np.arange(self.num_users), self.lengths)
+
+    def of(self, user: int) -> np.ndarray:
+        """Items of one user, oldest first."""
+        return self.item_index[self.start[user] : self.start[user + 1]]
+
+    def take(self, users: np.ndarray) -> Histories:
+        """The histories of some users, in the order asked; -1 gives an empty one."""
+        lengths = np.where(users >= 0, self.lengths[users], 0) if self.num_users else np.zeros(len(users), np.int64)
+        begin = np.where(users >= 0, self.start[users], 0)
+        start = np.concatenate([[0], np.cumsum(lengths)])
+        rows = np.repeat(begin - start[:-1], lengths) + np.arange(start[-1])
+        return Histories(start, self.item_index[rows], self.event_index[rows], self.timestamp[rows], self.ordered)
+
+
+def build_histories(interactions: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> Histories:
+    """Sort interactions by user and time; ties, and events without a time (earliest), keep their order.
+
+    Rows of users or items outside the vocabularies are left out.
+    """
+    user_index, item_index = users.index(interactions[c.USER_ID]), items.index(interactions[c.ITEM_ID])
+    known = (user_index >= 0) & (item_index >= 0)
+    lowest = np.iinfo(np.int64).min
+    timestamp = interactions[c.TIMESTAMP].fill_null(lowest).to_numpy()
+    event = interactions[c.EVENT].replace_strict(_EVENT_INDEX, return_dtype=pl.Int64).to_numpy()
+    user_index, item_index, timestamp, event = (array[known] for array in (user_index, item_index, timestamp, event))
+    order = np.lexsort((timestamp, user_index))  # stable: the last key is the first to count
+    start = np.concatenate([[0], np.cumsum(np.bincount(user_index, minlength=len(users)))])
+    ordered = bool((timestamp > lowest).any())
+    return Histories(start, item_index[order], event[order], timestamp[order], ordered)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Histories padded to one length, oldest first.
+
+    Attributes
+    ----------
+    item_index, event_index : int64, shape (batch, length)
+        Padding is -1, at the end.
+    length : int64, shape (batch,)
+    """
+
+    item_index: Tensor
+    event_index: Tensor
+    length: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(self.item_index.to(device), self.event_index.to(device), self.length.to(device))
+
+
+def pad(histories: Histories, start: np.ndarray, stop: np.ndarray, shuffle: np.random.Generator | None = None) -> Batch:
+    """Cut `item_index[start[i]:stop[i]]` out for each i and pad to the longest.
+
+    Parameters
+    ----------
+    start, stop : int64, shape (batch,)
+        Places in the flat arrays.
+    shuffle : Generator, optional
+        Puts each cut in a random order: for histories whose order means nothing.
+    """
+    length = stop - start
+    widest = max(int(length.max(initial=0)), 1)
+    offset = np.broadcast_to(np.arange(widest), (len(start), widest))
+    inside = offset < length[:, None]
+    if shuffle is not None:
+        keys = np.where(inside, shuffle.random(offset.shape), 2.0)
+        offset = np.argsort(keys, axis=1)
+    rows = np.where(inside, start[:, None] + offset, 0)
+    if not len(histories.item_index):
+        item_index = event_index = np.full(rows.shape, -1)
+    else:
+        item_index = np.where(inside, histories.item_index[rows], -1)
+        event_index = np.where(inside, histories.event_index[rows], -1)
+    return Batch(torch.from_numpy(item_index), torch.from_numpy(event_index), torch.from_numpy(length.astype(np.int64)))
+
+
+def latest(histories: Histories, length: int) -> Batch:
+    """The last `length` events of every user."""
+    stop = histories.start[1:]
+    return pad(histories, np.maximum(stop - length, histories.start[:-1]), stop)
+
+
+def training_windows(histories: Histories, length: int) -> np.ndarray:
+    """Cut every history into windows of at most `length + 1` events that overlap by one.
+
+    The overlap makes every event but a user's first the target of just one window (the first is a target too, with
+    nothing before it).
+
+    Returns
+    -------
+    int64, shape (num_windows, 2): start and stop in the flat arrays.
+    """
+    windows = []
+    lengths = histories.lengths
+    for offset in range(0, max(int(lengths.max(initial=0)), 1), length):
+        users = np.flatnonzero(lengths > (offset + 1 if offset else 0))
+        start = histories.start[users] + offset
+        windows.append(np.stack([start, np.minimum(start + length + 1, histories.start[users + 1])], axis=1))
+    return np.concatenate(windows)
