@@ -133,20 +133,45 @@ def latest(histories: Histories, length: int) -> Batch:
     return pad(histories, np.maximum(stop - length, histories.start[:-1]), stop)
 
 
-def training_windows(histories: Histories, length: int) -> np.ndarray:
-    """Cut every history into windows of at most `length + 1` events that overlap by one.
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Cuts of at most `length` events of the histories; those of one user overlap by one event.
 
-    The overlap makes every event but a user's first the target of just one window (the first is a target too, with
-    nothing before it).
+    The overlap makes every event the target of just one window: a user's first event of the first window, and of the
+    later ones all but the first.
 
-    Returns
-    -------
-    int64, shape (num_windows, 2): start and stop in the flat arrays.
+    Attributes
+    ----------
+    start, stop : int64, shape (num_windows,)
+        Places in the flat arrays of the histories.
+    is_first : bool, shape (num_windows,)
+        Whether the window opens its user's history.
     """
-    windows = []
-    lengths = histories.lengths
-    for offset in range(0, max(int(lengths.max(initial=0)), 1), length):
-        users = np.flatnonzero(lengths > (offset + 1 if offset else 0))
-        start = histories.start[users] + offset
-        windows.append(np.stack([start, np.minimum(start + length + 1, histories.start[users + 1])], axis=1))
-    return np.concatenate(windows)
+
+    start: np.ndarray
+    stop: np.ndarray
+    is_first: np.ndarray
+    length: int
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def locate(self, histories: Histories, user: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """The window in which each place `(user, events before it)` falls, shape (num_places,), int64."""
+        counts = _windows_per_user(histories.lengths, self.length)
+        first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        return first[user] + np.clip((place - 2) // (self.length - 1), 0, counts[user] - 1)
+
+
+def cut_windows(histories: Histories, length: int) -> Windows:
+    """Cut every history, the empty ones too, into windows of at most `length` (>= 2) events."""
+    length = max(length, 2)
+    counts = _windows_per_user(histories.lengths, length)
+    user = np.repeat(np.arange(histories.num_users), counts)
+    number = np.arange(len(user)) - np.repeat(np.cumsum(counts) - counts, counts)
+    start = histories.start[user] + number * (length - 1)
+    return Windows(start, np.minimum(start + length, histories.start[user + 1]), number == 0, length)
+
+
+def _windows_per_user(lengths: np.ndarray, length: int) -> np.ndarray:
+    return 1 + np.maximum(np.ceil((lengths - length) / (length - 1)), 0).astype(np.int64)

@@ -1,0 +1,1 @@
+"""Metrics and protocols: they see tables, never a model."""

@@ -1,0 +1,155 @@
+"""The shortest paths in the graph between what a user did and an item. The one place that imports `networkx`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+
+from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
+
+PRODUCT = "Product"
+MAX_HOPS = 4
+HUB_COST = 0.01  # per log2(degree): among paths of one length, those over rarer nodes come first
+Node = tuple[str, str]  # (label, id)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One edge of a path, as it is walked; `forward` when along the edge's direction."""
+
+    rel_type: str
+    forward: bool
+    label: str
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path from an item of the user's history to the item explained."""
+
+    event: str
+    from_id: str
+    from_name: str
+    steps: tuple[Step, ...]
+
+    @property
+    def text(self) -> str:
+        """The path as a line: `'A' -HAS_BRAND-> Acme <-HAS_BRAND- 'B'`."""
+        words = [f"'{self.from_name}'"]
+        for step in self.steps:
+            arrow = f"-{step.rel_type}->" if step.forward else f"<-{step.rel_type}-"
+            words += [arrow, f"'{step.name}'" if step.label == PRODUCT else step.name]
+        return " ".join(words)
+
+    @property
+    def reason(self) -> str:
+        """The path as a sentence."""
+        did = PAST_TENSE.get(self.event, "chose")
+        middle = self.steps[:-1]
+        if not middle:
+            relation = self.steps[0].rel_type.lower().replace("_", " ")
+            return f"linked by '{relation}' to '{self.from_name}', which you {did}"
+        shared = " / ".join(_say(step) for step in middle if step.label != PRODUCT)
+        via = " / ".join(f"'{step.name}'" for step in middle if step.label == PRODUCT)
+        parts = [f"shares {shared}" if shared else "", f"by way of {via}" if via else ""]
+        return f"{', '.join(part for part in parts if part)} with '{self.from_name}', which you {did}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The path as plain values."""
+        steps = [
+            {"rel_type": step.rel_type, "forward": step.forward, "label": step.label, "id": step.id, "name": step.name}
+            for step in self.steps
+        ]
+        return {"event": self.event, "from_id": self.from_id, "from_name": self.from_name, "steps": steps}
+
+
+PAST_TENSE = {
+    "view": "viewed",
+    "click": "clicked",
+    "favourite": "favourited",
+    "cart": "put in the cart",
+    "purchase": "bought",
+    "review": "reviewed",
+}
+_NOUN = {"HAS_BRAND": "the brand", "IN_CATEGORY": "the category", "SUBCATEGORY_OF": "the category", "HAS_ATTRIBUTE": ""}
+
+
+def _say(step: Step) -> str:
+    noun = _NOUN.get(step.rel_type, step.rel_type.lower().replace("_", " "))
+    return f"{noun} {step.name}".strip()
+
+
+class PathFinder:
+    """Finds paths in one graph; users and their edges are left out.
+
+    Parameters
+    ----------
+    graph : KnowledgeGraph
+    """
+
+    def __init__(self, graph: KnowledgeGraph) -> None:
+        self.network = nx.Graph()
+        for label, table in graph.nodes.items():
+            if label != "User":
+                self.network.add_nodes_from((label, node_id) for node_id in table[ID])
+        for (head, relation, tail), table in graph.edges.items():
+            if "User" in (head, tail):
+                continue
+            for head_id, tail_id in table.select(HEAD_ID, TAIL_ID).iter_rows():
+                ends = (head, head_id), (tail, tail_id)
+                if ends[0] != ends[1] and not self.network.has_edge(*ends):
+                    self.network.add_edge(*ends, rel_type=relation, head=ends[0])
+        self._names = {label: _name_table(table) for label, table in graph.nodes.items()}
+
+    def find(self, history: Sequence[tuple[str, str]], item_id: str, max_paths: int) -> list[Path]:
+        """The best path from each item of the history, shortest first; of one length, the rarest nodes first.
+
+        Parameters
+        ----------
+        history : sequence of (item_id, event), most recent first
+        item_id : str
+        max_paths : int
+        """
+        target: Node = (PRODUCT, item_id)
+        if target not in self.network:
+            return []
+        sources = {}
+        for place, (source, event) in enumerate(history):
+            if source != item_id and (PRODUCT, source) in self.network:
+                sources.setdefault((PRODUCT, source), (event, place))
+        cost, route = nx.single_source_dijkstra(self.network, target, cutoff=MAX_HOPS + 0.9, weight=self._weight)
+        reached = [source for source in sources if source in cost]
+        reached.sort(key=lambda source: (round(cost[source], 6), sources[source][1]))
+        return [self._path(route[source][::-1], sources[source][0]) for source in reached[:max_paths]]
+
+    def _weight(self, _: Node, end: Node, __: dict[str, Any]) -> float:
+        return 1.0 + HUB_COST * math.log2(1 + self.network.degree[end])
+
+    def _path(self, nodes: list[Node], event: str) -> Path:
+        steps = []
+        for begin, end in zip(nodes, nodes[1:], strict=False):
+            edge = self.network.edges[begin, end]
+            steps.append(Step(edge["rel_type"], edge["head"] == begin, end[0], end[1], self.name(end)))
+        return Path(event, nodes[0][1], self.name(nodes[0]), tuple(steps))
+
+    def name(self, node: Node) -> str:
+        """What a person calls the node: title or name (and value), else its id."""
+        return self._names[node[0]].get(node[1]) or node[1]
+
+
+def _name_table(table: Any) -> dict[str, str]:
+    columns = table.columns
+    if "title" in columns:
+        names = table["title"]
+    elif "value" in columns and "name" in columns:
+        names = table["name"] + " " + table["value"]
+    elif "name" in columns:
+        names = table["name"]
+    else:
+        return {}
+    return dict(zip(table[ID].to_list(), names.cast(str).to_list() if names.dtype != str else names.to_list(), strict=True))

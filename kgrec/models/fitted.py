@@ -1,0 +1,107 @@
+"""A trained model with all that it needs to serve: vectors, vocabularies, histories, the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from kgrec.config import RecommenderConfig
+from kgrec.data import columns as c
+from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.models.network import ItemVectors, ServingNetwork
+from kgrec.tensors.clicks import ClickBasis
+from kgrec.tensors.sequences import Histories, build_histories, latest, pad
+from kgrec.tensors.vocabulary import Vocabulary
+
+
+@dataclass(slots=True)
+class FittedModel:
+    """What `fit` makes, `save` writes and everything else reads.
+
+    Attributes
+    ----------
+    histories : Histories
+        The known events of each user of `users`.
+    titles : polars.Series
+        Title of each item, null where it has none.
+    about : dict
+        How it was made: seed, data fingerprint, versions, training log.
+    """
+
+    config: RecommenderConfig
+    users: Vocabulary
+    items: Vocabulary
+    titles: pl.Series
+    histories: Histories
+    network: ServingNetwork
+    vectors: ItemVectors
+    graph: KnowledgeGraph
+    click_basis: ClickBasis
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        return self.vectors.source.device
+
+    def histories_of(self, events: pl.DataFrame, users: Vocabulary) -> Histories:
+        """Histories of any users from a table of interactions."""
+        return build_histories(events, users, self.items)
+
+    @torch.inference_mode()
+    def user_vectors(self, histories: Histories, batch_size: int = 2048) -> Tensor:
+        """The vector of each history, shape (num_users, dim), unit length."""
+        parts = [
+            self.network.users(
+                self.vectors,
+                latest(histories.take(np.arange(begin, min(begin + batch_size, histories.num_users))),
+                       self.config.history_length).to(self.device),
+            )
+            for begin in range(0, histories.num_users, batch_size)
+        ]
+        return torch.cat(parts) if parts else self.vectors.source.new_zeros(0, self.config.embedding_dim)
+
+    @torch.inference_mode()
+    def vectors_at(self, histories: Histories, user_index: np.ndarray, place: np.ndarray) -> Tensor:
+        """Vectors of users when `place` events of theirs had come, shape (num_pairs, dim)."""
+        keys, back = np.unique(np.stack([user_index, place]), axis=1, return_inverse=True)
+        parts = []
+        for begin in range(0, keys.shape[1], 2048):
+            user, seen = keys[:, begin : begin + 2048]
+            stop = histories.start[user] + seen
+            start = np.maximum(stop - self.config.history_length, histories.start[user])
+            parts.append(self.network.users(self.vectors, pad(histories, start, stop).to(self.device)))
+        if not parts:
+            return self.vectors.source.new_zeros(0, self.config.embedding_dim)
+        return torch.cat(parts)[torch.from_numpy(back.reshape(-1)).to(self.device)]
+
+    @torch.inference_mode()
+    def scores(self, user_emb: Tensor) -> Tensor:
+        """Ranking scores for every item, shape (num_users, num_items)."""
+        return self.network.scorer.rank(user_emb, self.vectors.target, self.vectors.bias)
+
+    @torch.inference_mode()
+    def click_probabilities(self, user_emb: Tensor, item_index: np.ndarray) -> np.ndarray:
+        """Click probability of each (user vector, item), shape (num_pairs,), float64."""
+        parts = []
+        for begin in range(0, len(item_index), 65536):
+            item = torch.from_numpy(item_index[begin : begin + 65536]).to(self.device)
+            logit = self.network.scorer.click(
+                user_emb[begin : begin + 65536], self.vectors.target[item], self.vectors.bias[item]
+            )
+            parts.append(torch.sigmoid(logit.double()).cpu().numpy())
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def title(self, item_id: str) -> str:
+        """Title of an item, its id where it has none."""
+        index = int(self.items.index([item_id])[0])
+        return (self.titles[index] if index >= 0 else None) or item_id
+
+
+def interactions_of(events: pl.DataFrame) -> pl.DataFrame:
+    """The events that express liking (see `Dataset.interactions`)."""
+    return events.filter((pl.col(c.EVENT) != c.IMPRESSION) & (pl.col(c.LABEL).fill_null(1) != 0))

@@ -1,0 +1,172 @@
+"""From a dataset and a graph to a fitted model: features, network, training."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from safetensors.torch import save_file
+from torch_geometric.data import HeteroData
+
+from kgrec.config import RecommenderConfig
+from kgrec.data import columns as c
+from kgrec.data.dataset import Dataset
+from kgrec.encoders.knowledge import train_knowledge
+from kgrec.encoders.text import TextEncoder
+from kgrec.errors import DataError
+from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.models.fitted import FittedModel
+from kgrec.models.fusion import KNOWLEDGE, TEXT
+from kgrec.models.network import ItemVectors, RecommenderNetwork
+from kgrec.tensors.clicks import click_examples
+from kgrec.tensors.hetero import PRODUCT, hetero_data, node_texts
+from kgrec.tensors.sequences import build_histories
+from kgrec.tensors.vocabulary import Vocabulary
+from kgrec.training.loop import TrainingData, train
+
+logger = logging.getLogger(__name__)
+Validate = Callable[[FittedModel], float]
+
+
+def fit_model(
+    dataset: Dataset,
+    graph: KnowledgeGraph,
+    config: RecommenderConfig,
+    *,
+    seed: int,
+    device: torch.device,
+    validate: Validate | None = None,
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> FittedModel:
+    """Train on the events of `dataset` alone.
+
+    Parameters
+    ----------
+    validate : callable, optional
+        The validation metric of a model, higher is better.
+    checkpoint : Path, optional
+        File that always holds the weights of the best epoch so far (safetensors).
+
+    Raises
+    ------
+    DataError
+        If there is no interaction to train on.
+    """
+    interactions = dataset.interactions
+    if not interactions.height:
+        raise DataError(f"fit: no interaction to train on ({dataset.events.height:,} events in all)")
+    items = Vocabulary(dataset.items[c.ITEM_ID])
+    users = Vocabulary(dataset.events[c.USER_ID].unique(maintain_order=True))
+    histories = build_histories(interactions, users, items)
+    draws = np.random.default_rng(np.random.SeedSequence([seed, *b"examples"]))
+    examples = click_examples(dataset.events, histories, users, items, draws)
+    data = features(graph, items, config, seed=seed, device=device, progress=progress)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_stream(seed, b"network"))
+        network = RecommenderNetwork(config, data, len(items))
+    network.fusion.to_device(device)
+    network.to(device)
+    model = FittedModel(
+        config=config,
+        users=users,
+        items=items,
+        titles=dataset.items[c.TITLE] if c.TITLE in dataset.items.columns else pl.Series([None] * len(items), dtype=pl.String),
+        histories=histories,
+        network=network.serving,
+        vectors=_vectors(network),
+        graph=graph,
+        click_basis=examples.basis,
+    )
+
+    def watch() -> float:
+        model.vectors = _vectors(network)
+        return validate(model) if validate else 0.0
+
+    log = train(
+        network,
+        TrainingData(histories, examples),
+        config,
+        seed=seed,
+        device=device,
+        validate=watch if validate else None,
+        on_best=(lambda: _checkpoint(network, checkpoint)) if checkpoint else None,
+        progress=progress,
+    )
+    model.vectors = _vectors(network)
+    model.network.eval().requires_grad_(requires_grad=False)
+    model.about = {"seed": seed, "data": dataset.fingerprint(), "device": str(device), **about(), "training": log.to_dict()}
+    return model
+
+
+def features(
+    graph: KnowledgeGraph,
+    items: Vocabulary,
+    config: RecommenderConfig,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: bool = False,
+) -> HeteroData:
+    """The graph as HeteroData with the fixed features `text` and `knowledge` of its nodes."""
+    data = hetero_data(graph, items)
+    if config.use_text:
+        encoder = TextEncoder(config.text_model, device=device, max_length=config.text_max_length)
+        labels = data.node_types if config.use_graph else [PRODUCT]
+        texts = {label: node_texts(graph, label, data[label].node_id) for label in labels}
+        vectors = encoder.encode([text for label in labels for text in texts[label]], progress=progress)
+        begin = 0
+        for label in labels:
+            own = vectors[begin : begin + len(texts[label])]
+            begin += len(texts[label])
+            if own.any():
+                data[label][TEXT] = torch.from_numpy(own)
+    if config.use_graph and data.edge_types:
+        generator = torch.Generator().manual_seed(_stream(seed, b"knowledge"))
+        embedded = train_knowledge(
+            data,
+            model=config.knowledge_model,
+            dim=config.knowledge_dim,
+            epochs=config.knowledge_epochs,
+            generator=generator,
+            device=device,
+            progress=progress,
+        )
+        for label, vector in embedded.items():
+            data[label][KNOWLEDGE] = vector
+    return data
+
+
+def about() -> dict[str, Any]:
+    """Versions of what took part."""
+    names = ("kgrec", "torch", "torch-geometric", "transformers", "polars", "numpy")
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {"versions": {"python": platform.python_version(), **versions}}
+
+
+def _stream(seed: int, name: bytes) -> int:
+    return int(np.random.SeedSequence([seed, *name]).generate_state(1, np.uint64)[0] >> np.uint64(2))
+
+
+@torch.inference_mode()
+def _vectors(network: RecommenderNetwork) -> ItemVectors:
+    vectors = network.item_vectors()
+    return ItemVectors(*(part.detach().clone() for part in (vectors.source, vectors.target, vectors.bias)))
+
+
+def _checkpoint(network: RecommenderNetwork, file: Path) -> None:
+    part = file.with_suffix(".part")
+    save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, part)
+    part.replace(file)

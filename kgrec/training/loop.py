@@ -1,0 +1,225 @@
+"""Train the network: seeded, early-stopped, best epoch kept."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kgrec.config import RecommenderConfig
+from kgrec.models.network import ItemVectors, RecommenderNetwork
+from kgrec.progress import progress_bar
+from kgrec.tensors.clicks import ClickExamples
+from kgrec.tensors.sequences import Batch, Histories, Windows, cut_windows, pad
+from kgrec.training.losses import click_loss, draw_candidates, ranking_loss
+
+logger = logging.getLogger(__name__)
+
+LEAST_STEPS = 50  # between two looks at validation: an epoch of a small shop is too short to judge
+DECAY, DECAYS = 0.3, 2  # after `patience` looks without gain: back to the best, a smaller step; so often, then stop
+WARM_UP = 50  # steps
+
+
+@dataclass(slots=True)
+class TrainingLog:
+    """What happened: one row per look at validation (or per epoch without one)."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What the weights are fitted on."""
+
+    histories: Histories
+    examples: ClickExamples
+
+
+def train(
+    network: RecommenderNetwork,
+    data: TrainingData,
+    config: RecommenderConfig,
+    *,
+    seed: int,
+    device: torch.device,
+    validate: Callable[[], float] | None = None,
+    on_best: Callable[[], None] | None = None,
+    progress: bool = False,
+) -> TrainingLog:
+    """Fit `network` in place and leave it with the weights of its best epoch.
+
+    Parameters
+    ----------
+    validate : callable, optional
+        The validation metric of the network as it is, higher is better. Without it, or with `config.patience` None,
+        every epoch is run, the step size falls along a cosine and the last weights stay.
+    on_best : callable, optional
+        Called whenever the network is the best so far.
+    """
+    run = _Run(network, data, config, seed, device)
+    watch = validate if config.patience is not None else None
+    log, begun = TrainingLog(), time.perf_counter()
+    every = max(1, math.ceil(LEAST_STEPS / run.steps_per_epoch)) if watch else 1
+    best, best_state, stale, decays = -math.inf, copy.deepcopy(network.state_dict()), 0, 0
+    with progress_bar("training", config.epochs * run.steps_per_epoch, progress, unit="step") as bar:
+        for epoch in range(1, config.epochs + 1):
+            losses = run.epoch(bar, cosine_epochs=None if watch else config.epochs, number=epoch)
+            if epoch % every and epoch < config.epochs:
+                continue
+            row = {"epoch": float(epoch), "seconds": time.perf_counter() - begun, **losses}
+            log.rows.append(row)
+            if watch is None:
+                log.best_epoch = epoch
+                continue
+            row["validation"] = watch()
+            bar.set_postfix(validation=f"{row['validation']:.4f}", best=f"{max(best, row['validation']):.4f}")
+            logger.info("epoch %d: %s", epoch, row)
+            if row["validation"] > best:
+                best, best_state, stale = row["validation"], copy.deepcopy(network.state_dict()), 0
+                log.best_epoch = epoch
+                if on_best:
+                    on_best()
+                continue
+            stale += 1
+            if stale >= (config.patience or 1):
+                if decays == DECAYS:
+                    break
+                decays, stale = decays + 1, 0
+                network.load_state_dict(best_state)
+                run.slow_down()
+    if watch is not None:
+        network.load_state_dict(best_state)
+    elif on_best:
+        on_best()
+    log.seconds = time.perf_counter() - begun
+    return log
+
+
+class _Run:
+    """The optimiser, the random streams and the windows of one training."""
+
+    def __init__(
+        self, network: RecommenderNetwork, data: TrainingData, config: RecommenderConfig, seed: int, device: torch.device
+    ) -> None:
+        self.network, self.data, self.config, self.device = network, data, config, device
+        streams = np.random.SeedSequence([seed, *b"training"]).spawn(2)
+        self.numpy = np.random.default_rng(streams[0])
+        self.torch = torch.Generator().manual_seed(int(streams[1].generate_state(1)[0]))
+        self.windows: Windows = cut_windows(data.histories, config.history_length)
+        examples = data.examples
+        window_of_example = self.windows.locate(data.histories, examples.user_index, examples.place)
+        self.example_order = np.argsort(window_of_example, kind="stable")
+        self.example_window = window_of_example[self.example_order]
+        shown = np.bincount(window_of_example, minlength=len(self.windows)) > 0
+        self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | shown)
+        self.steps_per_epoch = max(1, math.ceil(len(self.useful) / config.batch_size))
+        own = [value for name, value in network.named_parameters() if name.startswith("fusion.own")]
+        rest = [value for name, value in network.named_parameters() if not name.startswith("fusion.own")]
+        groups = [{"params": own, "weight_decay": 0.0}, {"params": rest, "weight_decay": config.weight_decay}]
+        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
+        self.step_size, self.steps = config.learning_rate, 0
+
+    def slow_down(self) -> None:
+        """A smaller step from here on, with fresh moments."""
+        self.step_size *= DECAY
+        self.optimizer.state.clear()
+
+    def epoch(self, bar: Any, *, cosine_epochs: int | None, number: int) -> dict[str, float]:
+        """One pass over all windows; the mean losses."""
+        self.network.train()
+        order = self.numpy.permutation(self.useful)
+        totals: dict[str, float] = {"ranking_loss": 0.0, "click_loss": 0.0}
+        # dropout draws from the global generator: fork it, so that the library leaves the caller's alone
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(int(torch.randint(2**62, (1,), generator=self.torch)))
+            for begin in range(0, len(order), self.config.batch_size):
+                done = (number - 1) * self.steps_per_epoch + begin // self.config.batch_size
+                self._set_step_size(done, cosine_epochs)
+                losses = self._step(order[begin : begin + self.config.batch_size])
+                for name, value in losses.items():
+                    totals[name] += value / self.steps_per_epoch
+                bar.update()
+        self.network.eval()
+        return totals
+
+    def _set_step_size(self, done: int, cosine_epochs: int | None) -> None:
+        factor = min(1.0, (self.steps + 1) / WARM_UP)
+        if cosine_epochs is not None:
+            factor *= 0.5 * (1 + math.cos(math.pi * done / (cosine_epochs * self.steps_per_epoch)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.step_size * factor
+        self.steps += 1
+
+    def _step(self, window: np.ndarray) -> dict[str, float]:
+        windows, histories = self.windows, self.data.histories
+        shuffle = None if histories.ordered else self.numpy
+        batch = pad(histories, windows.start[window], windows.stop[window], shuffle).to(self.device)
+        items = self.network.item_vectors()
+        states = self.network.serving.behaviour(items.source, batch)  # (batch, length + 1, dim)
+        is_target = batch.item_index >= 0
+        is_target[:, 0] &= torch.from_numpy(windows.is_first[window]).to(self.device)
+        users, targets = states[:, :-1][is_target], batch.item_index[is_target]
+        ranking = self._ranking(items, users, targets)
+        click = self._click(items, states, window, users, targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        (self.config.ranking_weight * ranking + self.config.click_weight * click).backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return {"ranking_loss": float(ranking.detach()), "click_loss": float(click.detach())}
+
+    def _ranking(self, items: ItemVectors, users: Tensor, targets: Tensor) -> Tensor:
+        if not len(targets) or not self.config.ranking_weight:
+            return users.sum() * 0.0
+        candidates, correction = draw_candidates(
+            targets, self.network.num_items, self.config.softmax_items, self.torch
+        )
+        candidates, correction = candidates.to(self.device), correction.to(self.device)
+        column = torch.empty(self.network.num_items, dtype=torch.long, device=self.device)
+        column[candidates] = torch.arange(len(candidates), device=self.device)
+        scores = self.network.serving.scorer.rank(users, items.target[candidates], items.bias[candidates])
+        return ranking_loss(scores + correction, column[targets])
+
+    def _click(
+        self, items: ItemVectors, states: Tensor, window: np.ndarray, users: Tensor, targets: Tensor
+    ) -> Tensor:
+        """Given examples of these windows; where only negatives are given, or nothing, the targets are the positives."""
+        if not self.config.click_weight:
+            return users.sum() * 0.0
+        user, item, label = self._given(states, window)
+        examples = self.data.examples
+        if examples.basis != "impressions":
+            user, item = torch.cat([users, user]), torch.cat([targets, item])
+            label = torch.cat([torch.ones(len(targets), device=self.device), label])
+        if examples.basis == "sampled":
+            size = len(targets) * self.config.click_negatives
+            drawn = torch.randint(self.network.num_items, (size,), generator=self.torch).to(self.device)
+            user = torch.cat([user, users.repeat(self.config.click_negatives, 1)])
+            item, label = torch.cat([item, drawn]), torch.cat([label, torch.zeros(size, device=self.device)])
+        if not len(label):
+            return users.sum() * 0.0
+        return click_loss(self.network.serving.scorer.click(user, items.target[item], items.bias[item]), label)
+
+    def _given(self, states: Tensor, window: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        examples, order = self.data.examples, self.example_order
+        left = np.searchsorted(self.example_window, window)
+        right = np.searchsorted(self.example_window, window, side="right")
+        rows = order[np.concatenate([np.arange(a, b) for a, b in zip(left, right, strict=True)]).astype(np.int64)]
+        line = np.repeat(np.arange(len(window)), right - left)
+        begin = self.windows.start[window][line] - self.data.histories.start[examples.user_index[rows]]
+        place = torch.from_numpy(examples.place[rows] - begin).to(self.device)
+        user = states[torch.from_numpy(line).to(self.device), place]
+        item = torch.from_numpy(examples.item_index[rows]).to(self.device)
+        return user, item, torch.from_numpy(examples.label[rows]).to(self.device)
