@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -65,10 +65,11 @@ def assemble(sources: Sources, findings: Findings, *, where: str, on_unknown: On
     _count_idle(items, events, users, findings)
     report = CleaningReport.of(findings.lines)
     users, queries, triples = (
-        _or_empty(users, schema.USERS), _or_empty(queries, schema.QUERIES), _or_empty(triples, schema.TRIPLES))
-    return Content(
-        items=items, events=events, users=users, queries=queries, triples=triples, part=part, report=report
+        _or_empty(users, schema.USERS),
+        _or_empty(queries, schema.QUERIES),
+        _or_empty(triples, schema.TRIPLES),
     )
+    return Content(items=items, events=events, users=users, queries=queries, triples=triples, part=part, report=report)
 
 
 def _check_presence(sources: Sources, findings: Findings) -> None:
@@ -84,8 +85,11 @@ def _check_presence(sources: Sources, findings: Findings) -> None:
     elif parts and absent:
         findings.fault(c.EVENTS, f"a fixed split needs all three parts, and there is no {list_first(absent)}")
     if c.IMPRESSIONS in sources and parts:
-        findings.fault(c.IMPRESSIONS, "a fixed split says nothing of the part of these rows",
-                       "put them into events.train, events.validation and events.test")  # fmt: skip
+        findings.fault(
+            c.IMPRESSIONS,
+            "a fixed split says nothing of the part of these rows",
+            "put them into events.train, events.validation and events.test",
+        )
 
 
 def _read(
@@ -115,7 +119,7 @@ def _read_events(
     fixed = bool(keys) and c.EVENTS not in sources
     frames = []
     for key in keys if fixed else [c.EVENTS, c.IMPRESSIONS]:
-        table = schema.IMPRESSIONS if key == c.IMPRESSIONS else schema.EVENTS
+        table = schema.IMPRESSIONS if key == c.IMPRESSIONS else replace(schema.EVENTS, name=key)
         source = sources.get(key)
         frame = parse_table(source, table, findings) if source else None
         if source is None or frame is None:
@@ -124,7 +128,7 @@ def _read_events(
         if known is not None:
             frame = cleaning.drop_unknown_items(frame, source, table, known, on_unknown, findings)
         frame = cleaning.clean_events(frame, table, findings)
-        if table is schema.EVENTS:
+        if key != c.IMPRESSIONS:
             cleaning.count_gaps(frame, source, table, findings)
         part = event_keys().index(key) if fixed else -1
         frames.append(frame.drop(HIDDEN).with_columns(pl.lit(part, dtype=pl.Int8).alias(_PART)))
@@ -147,8 +151,8 @@ def _count_idle(items: pl.DataFrame, events: pl.DataFrame, users: pl.DataFrame |
         active = events[c.USER_ID].unique(maintain_order=True)
         idle = users.filter(~pl.col(c.USER_ID).is_in(active.implode()))[c.USER_ID]
         findings.line(c.USERS, "without events", idle.len(), "kept", idle)
-        unlisted = active.filter(~active.is_in(users[c.USER_ID].implode()))
-        findings.line(c.EVENTS, "user_id not in users", unlisted.len(), "kept (users, without a profile)", unlisted)
+        unlisted = events[c.USER_ID].filter(~events[c.USER_ID].is_in(users[c.USER_ID].implode()))
+        findings.line(c.EVENTS, "user_id not in users", unlisted.len(), "kept", unlisted.unique(maintain_order=True))
 
 
 def _or_empty(frame: pl.DataFrame | None, table: Table) -> pl.DataFrame:

@@ -61,7 +61,7 @@ def check_keys(frame: pl.DataFrame, source: Source, table: Table, findings: Find
     findings.fault(source.name, f"{count} with rows that differ ({'; '.join(shown)})", "keep one row of each")
 
 
-def drop_unknown_items(  # noqa: PLR0913
+def drop_unknown_items(
     frame: pl.DataFrame,
     source: Source,
     table: Table,
@@ -100,8 +100,10 @@ def clean_events(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.Da
     if not untimed.height:
         return _drop_repeats(frame, names, table.name, findings)
     kept = _drop_repeats(frame.filter(timed), names, table.name, findings)
-    return frame if kept.height + untimed.height == frame.height else frame.join(
-        pl.concat([kept, untimed]), on=ROW, how="semi", maintain_order="left"
+    return (
+        frame
+        if kept.height + untimed.height == frame.height
+        else frame.join(pl.concat([kept, untimed]), on=ROW, how="semi", maintain_order="left")
     )
 
 

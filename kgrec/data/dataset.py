@@ -245,7 +245,9 @@ class Split:
         for part, events, interactions, users, items, known_pairs, new_users in self.report().rows():
             line = f"  {part:<10}  {events:>9,} events  {interactions:>9,} interactions  {users:>7,} users  {items:>7,} items"
             if known_pairs:
-                line += f"  {known_pairs:,} of items the user had before (no hit is possible when seen items are left out)"
+                line += (
+                    f"  {known_pairs:,} of items the user had before (no hit is possible when seen items are left out)"
+                )
             if new_users and part != c.TRAIN:
                 line += f"  {new_users:,} users without history"
             lines.append(line)

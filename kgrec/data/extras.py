@@ -38,8 +38,11 @@ def parse_extra(source: Source, name: str, findings: Findings) -> pl.Series:
             return raw.cast(pl.List(pl.String))
     if dtype.is_temporal():
         return raw.dt.to_string("iso")
-    findings.fault(source.name, f"column {name!r} holds values of type {dtype}, which can't be kept",
-                   "expected text, numbers, booleans, dates or lists of numbers or text")  # fmt: skip
+    findings.fault(
+        source.name,
+        f"column {name!r} holds values of type {dtype}, which can't be kept",
+        "expected text, numbers, booleans, dates or lists of numbers or text",
+    )
     return raw
 
 

@@ -33,7 +33,9 @@ def k_core(content: Content, *, users: int, items: int) -> Content:
         for column, least in ((c.USER_ID, users), (c.ITEM_ID, items)):
             core = core.filter(pl.len().over(column) >= least)
     if not core.height:
-        raise DataError(f"k_core: no user with {users} and item with {items} interactions is left; lower the thresholds")
+        raise DataError(
+            f"k_core: no user with {users} and item with {items} interactions is left; lower the thresholds"
+        )
     return _restricted(content, core[c.USER_ID].unique(), core[c.ITEM_ID].unique(), f"not in the {users}/{items}-core")
 
 

@@ -53,9 +53,7 @@ def row_examples(rows: Iterable[object], values: Iterable[object]) -> str:
     return ", ".join(pairs)
 
 
-def fault_rows(
-    source: Source, findings: Findings, *, bad: pl.Series, column: str, problem: str, fix: str = ""
-) -> None:
+def fault_rows(source: Source, findings: Findings, *, bad: pl.Series, column: str, problem: str, fix: str = "") -> None:
     """Note one fault for all the rows where `bad` is true, with the first few of them."""
     picked = source.frame.filter(bad)
     if picked.height:
@@ -99,8 +97,11 @@ def _parse_id(source: Source, raw: pl.Series, findings: Findings) -> pl.Series:
         return raw.cast(pl.String)
     shown = list_first(raw.drop_nulls().head(EXAMPLES).to_list())
     what = "floating-point numbers" if raw.dtype.is_float() else f"values of type {raw.dtype}"
-    findings.fault(source.name, f"column {raw.name!r} holds {what} ({shown}), expected text or integers",
-                   "read the ids as text, so that none changes its form")  # fmt: skip
+    findings.fault(
+        source.name,
+        f"column {raw.name!r} holds {what} ({shown}), expected text or integers",
+        "read the ids as text, so that none changes its form",
+    )
     return _nulls(raw, pl.String())
 
 
@@ -117,9 +118,14 @@ def _parse_text(source: Source, raw: pl.Series, column: Column, findings: Findin
         case "event":
             unknown = ~text.is_in(c.EVENT_TYPES) & text.is_not_null()
             names = text.filter(unknown).unique(maintain_order=True)
-            fault_rows(source, findings, bad=unknown, column=raw.name,
-                       problem=f"an unknown {raw.name}: {list_first(names)}",
-                       fix=f"expected one of {', '.join(c.EVENT_TYPES)}")  # fmt: skip
+            fault_rows(
+                source,
+                findings,
+                bad=unknown,
+                column=raw.name,
+                problem=f"an unknown {raw.name}: {list_first(names)}",
+                fix=f"expected one of {', '.join(c.EVENT_TYPES)}",
+            )
     return text
 
 
@@ -145,8 +151,14 @@ def _parse_number(source: Source, raw: pl.Series, column: Column, table: Table, 
     numbers = raw.cast(pl.Float64, strict=False)
     unread = raw.is_not_null() & (numbers.is_null() | numbers.is_infinite().fill_null(value=False))
     numbers = numbers.fill_nan(None)
-    fault_rows(source, findings, bad=unread, column=raw.name, problem=f"a {raw.name} that is not a number",
-               fix="write it as digits, like 12.50, without a currency or a thousands separator")  # fmt: skip
+    fault_rows(
+        source,
+        findings,
+        bad=unread,
+        column=raw.name,
+        problem=f"a {raw.name} that is not a number",
+        fix="write it as digits, like 12.50, without a currency or a thousands separator",
+    )
     if column.kind == "flag":
         wrong = ~numbers.is_in([0.0, 1.0]) & numbers.is_not_null() & ~unread
         fault_rows(source, findings, bad=wrong, column=raw.name, problem=f"a {raw.name} that is neither 0 nor 1")
@@ -172,12 +184,23 @@ def _in_range(source: Source, numbers: pl.Series, column: Column, table: Table, 
 
 def _parse_time(source: Source, raw: pl.Series, findings: Findings) -> pl.Series:
     clock, bad = parse_timestamps(raw)
-    fault_rows(source, findings, bad=bad, column=raw.name, problem=f"a bad {raw.name}",
-               fix="expected UTC epoch seconds or ISO 8601, like 2014-07-21T10:30:00Z")  # fmt: skip
+    fault_rows(
+        source,
+        findings,
+        bad=bad,
+        column=raw.name,
+        problem=f"a bad {raw.name}",
+        fix="expected UTC epoch seconds or ISO 8601, like 2014-07-21T10:30:00Z",
+    )
     long = (clock.abs() > MILLISECONDS_FROM).fill_null(value=False)
-    fault_rows(source, findings, bad=long, column=raw.name,
-               problem=f"a {raw.name} that looks like milliseconds or finer",
-               fix="expected seconds: divide by 1,000 (milliseconds) or 1,000,000 (microseconds)")  # fmt: skip
+    fault_rows(
+        source,
+        findings,
+        bad=long,
+        column=raw.name,
+        problem=f"a {raw.name} that looks like milliseconds or finer",
+        fix="expected seconds: divide by 1,000 (milliseconds) or 1,000,000 (microseconds)",
+    )
     return clock.set(long, None).floor().cast(pl.Int64)
 
 
@@ -188,8 +211,14 @@ def _parse_json(source: Source, raw: pl.Series, findings: Findings) -> pl.Series
         findings.fault(source.name, f"column {raw.name!r} holds values of type {raw.dtype}, expected JSON objects")
         return _nulls(raw, pl.String())
     parsed, bad = canonical_attributes(raw)
-    fault_rows(source, findings, bad=bad, column=raw.name, problem=f"{raw.name} that can't be read",
-               fix='expected a JSON object of name -> value or list of values, like {"color": ["red"]}')  # fmt: skip
+    fault_rows(
+        source,
+        findings,
+        bad=bad,
+        column=raw.name,
+        problem=f"{raw.name} that can't be read",
+        fix='expected a JSON object of name -> value or list of values, like {"color": ["red"]}',
+    )
     return parsed
 
 

@@ -114,9 +114,7 @@ def _flattened(tables: Mapping[str, Frame | Mapping[str, Frame] | None]) -> Iter
 def _read_file(path: Path, findings: Findings) -> Source | None:
     is_text = not path.name.endswith(".parquet")
     try:
-        frame = (
-            pl.read_csv(path, infer_schema=False, glob=False) if is_text else pl.read_parquet(path, glob=False)
-        )
+        frame = pl.read_csv(path, infer_schema=False, glob=False) if is_text else pl.read_parquet(path, glob=False)
     except pl.exceptions.NoDataError:
         findings.fault(path.name, "the file is empty")
         return None

@@ -50,9 +50,7 @@ def _from_text(raw: pl.Series) -> pl.Series:
     if is_number.fill_null(value=True).all():
         return raw.str.strip_chars().cast(pl.Float64, strict=False)
     parts = raw.str.extract_groups(_ISO).struct.unnest()
-    numbers = parts.select(
-        pl.col("hour", "minute", "second", "zone_hour", "zone_minute").cast(pl.Int64).fill_null(0)
-    )
+    numbers = parts.select(pl.col("hour", "minute", "second", "zone_hour", "zone_minute").cast(pl.Int64).fill_null(0))
     fraction = ("0." + parts["fraction"]).cast(pl.Float64).fill_null(0.0)
     hour, minute, second, zone_hour, zone_minute = (numbers[name] for name in numbers.columns)
     sign = (parts["sign"] == "-").fill_null(value=False).cast(pl.Int64) * 2 - 1  # ahead of UTC: subtract

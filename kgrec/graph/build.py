@@ -16,11 +16,19 @@ from kgrec.data.schema import ITEMS
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, EdgeType, KnowledgeGraph
 
 PRODUCT, BRAND, CATEGORY, ATTRIBUTE, ENTITY, USER = (
-    "Product", "Brand", "Category", "AttributeValue", "Entity", "User",
-)  # fmt: skip
+    "Product",
+    "Brand",
+    "Category",
+    "AttributeValue",
+    "Entity",
+    "User",
+)
 HAS_BRAND, IN_CATEGORY, SUBCATEGORY_OF, HAS_ATTRIBUTE = (
-    "HAS_BRAND", "IN_CATEGORY", "SUBCATEGORY_OF", "HAS_ATTRIBUTE",
-)  # fmt: skip
+    "HAS_BRAND",
+    "IN_CATEGORY",
+    "SUBCATEGORY_OF",
+    "HAS_ATTRIBUTE",
+)
 EVENT_RELATIONS = {
     "view": "VIEWED",
     "click": "CLICKED",
@@ -117,9 +125,7 @@ def _add_categories(items: pl.DataFrame, nodes: Nodes, edges: Edges) -> None:
         levels.append(level)
     paths = pl.concat(levels).unique().rename(ID)
     depth = paths.str.count_matches(c.CATEGORY_SEPARATOR, literal=True).cast(pl.Int64) + 1
-    nodes[CATEGORY] = pl.DataFrame(
-        [paths, paths.str.replace(_LAST_LEVEL, "").alias("name"), depth.alias("level")]
-    )
+    nodes[CATEGORY] = pl.DataFrame([paths, paths.str.replace(_LAST_LEVEL, "").alias("name"), depth.alias("level")])
     below = paths.filter(depth > 1)
     edges[PRODUCT, IN_CATEGORY, CATEGORY] = pairs
     edges[CATEGORY, SUBCATEGORY_OF, CATEGORY] = pl.DataFrame([below.alias(HEAD_ID), _parents(below).alias(TAIL_ID)])

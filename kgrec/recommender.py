@@ -1,0 +1,442 @@
+"""KGRecommender: the one object most people use."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+import torch
+
+from kgrec import saving
+from kgrec.config import RecommenderConfig
+from kgrec.data import columns as c
+from kgrec.data.dataset import Dataset
+from kgrec.errors import ConfigError, DataError, NotFittedError, UnknownIdError, list_first
+from kgrec.evaluation.click_metrics import click_metrics
+from kgrec.evaluation.metrics import ranking_metrics
+from kgrec.explain.explanation import Explanation, Likeness
+from kgrec.explain.paths import PathFinder
+from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.graph.store import GraphStore
+from kgrec.models.fitted import FittedModel, interactions_of
+from kgrec.ranking.topk import top_k
+from kgrec.tensors.clicks import click_examples
+from kgrec.tensors.sequences import EVENT_NAMES, Histories, build_histories
+from kgrec.tensors.vocabulary import Vocabulary
+from kgrec.training.device import resolve_device
+from kgrec.training.fitting import fit_model
+
+logger = logging.getLogger(__name__)
+OnUnknown = Literal["raise", "skip", "cold_start"]
+
+
+class KGRecommender:
+    """Ranks a shop's items for its users, predicts clicks, and says why.
+
+    Parameters
+    ----------
+    config : RecommenderConfig, optional
+    device : str or torch.device, optional
+        None picks CUDA when there, else the CPU.
+    seed : int
+        All randomness of `fit` comes from it.
+
+    Attributes
+    ----------
+    model_ : FittedModel
+        After `fit` or `load`.
+
+    Raises
+    ------
+    ConfigError
+        If the device is not to be had.
+    """
+
+    def __init__(
+        self, config: RecommenderConfig | None = None, device: str | torch.device | None = None, seed: int = 0
+    ) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ConfigError(f"seed is {seed!r}, expected a whole number >= 0")
+        self.config = config or RecommenderConfig()
+        self.device = resolve_device(device)
+        self.seed = seed
+        self._model: FittedModel | None = None
+        self._paths: PathFinder | None = None
+
+    @property
+    def model_(self) -> FittedModel:
+        """The trained model; NotFittedError before `fit()`."""
+        if self._model is None:
+            raise NotFittedError("KGRecommender is not fitted: call fit() first")
+        return self._model
+
+    def fit(
+        self,
+        train: Dataset,
+        validation: Dataset | None = None,
+        graph: KnowledgeGraph | GraphStore | None = None,
+        *,
+        checkpoint: str | Path | None = None,
+        progress: bool | None = None,
+    ) -> KGRecommender:
+        """Train on `train`; `validation` only decides when to stop and joins the users' known history.
+
+        Parameters
+        ----------
+        graph : KnowledgeGraph, GraphStore or None
+            None builds it from the catalogue and triples of `train`; a store is read.
+        checkpoint : path, optional
+            File to keep the weights of the best epoch in while training.
+        progress : bool, optional
+            Show a progress bar; None: when stderr is a terminal.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        DataError
+            If there is nothing to train on.
+        """
+        show = sys.stderr.isatty() if progress is None else progress
+        if graph is None:
+            graph = KnowledgeGraph.from_dataset(train)
+        elif isinstance(graph, GraphStore):
+            graph = graph.read_graph()
+        wanted = None if validation is None else validation.interactions
+        model = fit_model(
+            train,
+            graph,
+            self.config,
+            seed=self.seed,
+            device=self.device,
+            validate=None
+            if wanted is None or not wanted.height
+            else lambda candidate: self._validate(candidate, wanted),
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            progress=show,
+        )
+        if validation is not None:
+            _remember(model, pl.concat([train.events, validation.events], how="diagonal_relaxed"))
+        self._model, self._paths = model, None
+        return self
+
+    def _validate(self, model: FittedModel, wanted: pl.DataFrame) -> float:
+        users = wanted[c.USER_ID].unique(maintain_order=True)
+        k = self.config.validation_k
+        lists = _ranked(model, users, model.histories.take(model.users.index(users)), k)
+        return ranking_metrics(lists, wanted, ks=(k,))[f"{self.config.validation_metric}@{k}"]
+
+    def recommend(
+        self,
+        user_ids: Sequence[str] | None = None,
+        k: int = 10,
+        filter_seen: bool = True,
+        candidates: Iterable[str] | None = None,
+        on_unknown: OnUnknown = "raise",
+        *,
+        histories: pl.DataFrame | None = None,
+    ) -> pl.DataFrame:
+        """The k best items of each user.
+
+        Parameters
+        ----------
+        user_ids : sequence of str, optional
+            None: every known user, or every user of `histories`.
+        k : int
+            Length of a list, at most; shorter where fewer items are left.
+        filter_seen : bool
+            Leave out the items of the user's known history.
+        candidates : iterable of str, optional
+            Only these items may be listed.
+        on_unknown : "raise", "skip" or "cold_start"
+            What to do with users that have no known history: an error, no list, or the list of a newcomer.
+        histories : frame, optional
+            Columns user_id, item_id and, optionally, event and timestamp: the events to go by instead of the known
+            ones, for sessions and users never seen.
+
+        Returns
+        -------
+        polars.DataFrame
+            Columns user_id, item_id, rank (from 1), score (higher is better).
+
+        Raises
+        ------
+        UnknownIdError
+            If a user or a candidate is unknown.
+        """
+        model = self.model_
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise ConfigError(f"k is {k!r}, expected a whole number >= 1")
+        users, source = model.users, model.histories
+        if histories is not None:
+            events = _session_events(histories, model.items)
+            users = Vocabulary(events[c.USER_ID].unique(maintain_order=True))
+            source = build_histories(events, users, model.items)
+        wanted = users.ids if user_ids is None else _ids(user_ids, "user_ids")
+        index = users.index(wanted)
+        if (index < 0).any():
+            unknown = wanted.filter(pl.Series(index < 0))
+            if on_unknown == "raise":
+                raise UnknownIdError(
+                    f"recommend: unknown user_ids {list_first(unknown)}; the model knows {len(users):,} users. "
+                    "Pass on_unknown='skip' or 'cold_start', or their events as histories="
+                )
+            if on_unknown == "skip":
+                wanted, index = wanted.filter(pl.Series(index >= 0)), index[index >= 0]
+            elif on_unknown != "cold_start":
+                raise ConfigError(f"on_unknown is {on_unknown!r}, expected 'raise', 'skip' or 'cold_start'")
+        allowed = None if candidates is None else self._allowed(candidates)
+        return _ranked(model, wanted, source.take(index), k, filter_seen=filter_seen, allowed=allowed)
+
+    def _allowed(self, candidates: Iterable[str]) -> np.ndarray:
+        index = self._item_index(_ids(candidates, "candidates"), "candidates")
+        allowed = np.zeros(len(self.model_.items), dtype=bool)
+        allowed[index] = True
+        return allowed
+
+    def _item_index(self, item_ids: pl.Series, what: str) -> np.ndarray:
+        index = self.model_.items.index(item_ids)
+        if (index < 0).any():
+            unknown = item_ids.filter(pl.Series(index < 0)).unique(maintain_order=True)
+            raise UnknownIdError(
+                f"{what}: unknown item_ids {list_first(unknown)}; the model knows {len(self.model_.items):,} items"
+            )
+        return index
+
+    def predict_click(self, pairs: Any) -> pl.DataFrame:
+        """The probability that the user clicks on the item when it is shown.
+
+        Where the training data held impressions, the probability is theirs; else it is relative to the negatives
+        given or drawn (`model_.click_basis` says which). Users never seen count as newcomers.
+
+        Parameters
+        ----------
+        pairs : frame with columns user_id and item_id, or sequence of (user_id, item_id)
+
+        Returns
+        -------
+        polars.DataFrame
+            The pairs as given, and click_probability from 0 to 1.
+
+        Raises
+        ------
+        UnknownIdError
+            If an item is unknown.
+        """
+        model = self.model_
+        frame = _pairs(pairs)
+        item = self._item_index(frame[c.ITEM_ID].cast(pl.String), "predict_click")
+        ids = frame[c.USER_ID].cast(pl.String)
+        asked = Vocabulary(ids.unique(maintain_order=True))
+        vectors = model.user_vectors(model.histories.take(model.users.index(asked.ids)))
+        rows = torch.from_numpy(asked.index(ids)).to(vectors.device)
+        probability = model.click_probabilities(vectors[rows], item)
+        return frame.with_columns(pl.Series(c.CLICK_PROBABILITY, probability))
+
+    def similar_items(self, item_ids: Sequence[str], k: int = 10) -> pl.DataFrame:
+        """The items whose fused vectors are closest.
+
+        Returns
+        -------
+        polars.DataFrame
+            Columns item_id, similar_item_id, rank (from 1), score (cosine, -1 to 1).
+
+        Raises
+        ------
+        UnknownIdError
+            If an item is unknown.
+        """
+        model = self.model_
+        wanted = _ids(item_ids, "item_ids")
+        index = self._item_index(wanted, "similar_items")
+        source = model.vectors.source
+        rows = torch.from_numpy(index).to(source.device)
+        line, item, score = top_k(
+            lambda begin, end: source[rows[begin:end]] @ source.T, len(index), k, seen=(np.arange(len(index)), index)
+        )
+        return pl.DataFrame(
+            {
+                c.ITEM_ID: wanted.gather(line),
+                "similar_item_id": model.items.take(item),
+                c.RANK: _rank(line),
+                c.SCORE: score.astype(np.float64),
+            }
+        )
+
+    def explain(self, user_id: str, item_id: str, max_paths: int = 3) -> Explanation:
+        """Why this item for this user: the shortest graph paths from what the user did, and the closest such item.
+
+        Raises
+        ------
+        UnknownIdError
+            If the user or the item is unknown.
+        """
+        model = self.model_
+        user = model.users.index([user_id])
+        if user[0] < 0:
+            raise UnknownIdError(f"explain: unknown user_id {user_id!r}; the model knows {len(model.users):,} users")
+        item = int(self._item_index(pl.Series([item_id], dtype=pl.String), "explain")[0])
+        if self._paths is None:
+            self._paths = PathFinder(model.graph)
+        history = model.histories.take(user)
+        vector = model.user_vectors(history)
+        recent = history.item_index[::-1][: self.config.history_length]
+        events = [EVENT_NAMES[index] for index in history.event_index[::-1][: self.config.history_length]]
+        ids = model.items.take(recent).to_list()
+        paths = self._paths.find(list(zip(ids, events, strict=True)), item_id, max_paths)
+        return Explanation(
+            user_id=user_id,
+            item_id=item_id,
+            title=model.title(item_id),
+            score=float(model.scores(vector)[0, item]),
+            paths=tuple(paths),
+            closest=self._closest(item, recent, ids, events),
+        )
+
+    def _closest(self, item: int, recent: np.ndarray, ids: list[str], events: list[str]) -> Likeness | None:
+        others = np.flatnonzero(recent != item)
+        if not len(others):
+            return None
+        source = self.model_.vectors.source
+        cosine = (source[torch.from_numpy(recent[others].copy())] @ source[item]).cpu().numpy()
+        best = int(others[cosine.argmax()])
+        return Likeness(ids[best], self.model_.title(ids[best]), events[best], float(cosine.max()))
+
+    def evaluate(self, part: Dataset, ks: Sequence[int] = (10, 20)) -> dict[str, float]:
+        """Full-ranking and click metrics on a part of a split.
+
+        A user's history is what came before the part (`part.history`), else what the model knows. Items of the history
+        are left out of the lists; every user with an interaction in the part counts, and only items of the catalogue
+        are ranked. Clicks are those of the part's impressions or labels; where it has none, its interactions against
+        as many drawn pairs.
+
+        Returns
+        -------
+        dict
+            recall@k, ndcg@k, hit@k, mrr@k, coverage@k for each k; auc, log_loss.
+        """
+        model = self.model_
+        wanted = part.interactions
+        if not wanted.height:
+            raise DataError("evaluate: the part has no interaction")
+        lists = self.recommend_part(part, max(ks))
+        metrics = ranking_metrics(lists, wanted, ks=ks, num_items=len(model.items))
+        return {**metrics, **self._click_metrics(part)}
+
+    def recommend_part(self, part: Dataset, k: int = 10) -> pl.DataFrame:
+        """The lists that `evaluate` scores: for each user of the part, going by what came before it."""
+        users = part.interactions[c.USER_ID].unique(maintain_order=True)
+        return _ranked(self.model_, users, self._before(part, users), k)
+
+    def _before(self, part: Dataset, users: pl.Series) -> Histories:
+        model = self.model_
+        if part.history is None:
+            return model.histories.take(model.users.index(users))
+        events = interactions_of(part.history)
+        return build_histories(events, Vocabulary(users), model.items)
+
+    def _click_metrics(self, part: Dataset) -> dict[str, float]:
+        model = self.model_
+        draws = np.random.default_rng(np.random.SeedSequence([self.seed, *b"evaluate"]))
+        users = Vocabulary(part.events[c.USER_ID].unique(maintain_order=True))
+        histories = self._before(part, users.ids)
+        examples = click_examples(part.events, histories, users, model.items, draws)
+        user, item, place, label = examples.user_index, examples.item_index, examples.place, examples.label
+        if examples.basis != "impressions":
+            positive = build_histories(part.interactions, users, model.items)
+            own, liked = positive.user_index(), positive.item_index
+            count = len(own) if examples.basis == "sampled" else 0
+            user = np.concatenate([user, own, own[:count]])
+            item = np.concatenate([item, liked, draws.integers(0, len(model.items), count)])
+            label = np.concatenate([label, np.ones(len(own)), np.zeros(count)])
+            place = histories.lengths[user]
+        return click_metrics(label, model.click_probabilities(model.vectors_at(histories, user, place), item))
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model as JSON and safetensors; a kill in the middle leaves the old model loadable."""
+        saving.save_model(self.model_, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | torch.device | None = None) -> KGRecommender:
+        """Read a saved model; no training data is needed.
+
+        Raises
+        ------
+        SavedModelError
+            If the folder is not a saved model.
+        """
+        resolved = resolve_device(device)
+        model = saving.load_model(Path(folder), resolved)
+        recommender = cls(model.config, resolved, seed=int(model.about.get("seed", 0)))
+        recommender._model = model
+        return recommender
+
+
+def _remember(model: FittedModel, events: pl.DataFrame) -> None:
+    """Make `events` the known history of the users; no weight changes."""
+    model.users = Vocabulary(events[c.USER_ID].unique(maintain_order=True))
+    model.histories = build_histories(interactions_of(events), model.users, model.items)
+
+
+def _ranked(
+    model: FittedModel,
+    users: pl.Series,
+    histories: Histories,
+    k: int,
+    *,
+    filter_seen: bool = True,
+    allowed: np.ndarray | None = None,
+) -> pl.DataFrame:
+    vectors = model.user_vectors(histories)
+    line, item, score = top_k(
+        lambda begin, end: model.scores(vectors[begin:end]),
+        len(users),
+        k,
+        seen=(histories.user_index(), histories.item_index) if filter_seen else None,
+        allowed=allowed,
+    )
+    return pl.DataFrame(
+        {
+            c.USER_ID: users.gather(line),
+            c.ITEM_ID: model.items.take(item),
+            c.RANK: _rank(line),
+            c.SCORE: score.astype(np.float64),
+        }
+    )
+
+
+def _rank(line: np.ndarray) -> np.ndarray:
+    """Place of each row within its run of equal lines, from 1."""
+    return np.arange(len(line)) - np.searchsorted(line, line) + 1
+
+
+def _ids(values: Iterable[str], what: str) -> pl.Series:
+    if isinstance(values, str):
+        raise DataError(f"{what} is the text {values!r}, expected a list of ids: [{values!r}]")
+    series = pl.Series(what, list(values))
+    return series.cast(pl.String)
+
+
+def _pairs(pairs: Any) -> pl.DataFrame:
+    if isinstance(pairs, Sequence):
+        return pl.DataFrame([tuple(pair) for pair in pairs], schema={c.USER_ID: pl.String, c.ITEM_ID: pl.String}, orient="row")
+    frame = pairs if isinstance(pairs, pl.DataFrame) else pl.DataFrame(pairs)
+    missing = [name for name in (c.USER_ID, c.ITEM_ID) if name not in frame.columns]
+    if missing:
+        raise DataError(f"pairs: missing columns {list_first(missing)}; found {list_first(frame.columns)}")
+    return frame
+
+
+def _session_events(histories: Any, items: Vocabulary) -> pl.DataFrame:
+    frame = histories if isinstance(histories, pl.DataFrame) else pl.DataFrame(histories)
+    optional = {name: frame[name] for name in (c.EVENT, c.TIMESTAMP, c.LABEL) if name in frame.columns}
+    catalogue = {c.ITEM_ID: items.ids}
+    events = Dataset(items=catalogue, events={c.USER_ID: frame[c.USER_ID], c.ITEM_ID: frame[c.ITEM_ID], **optional})
+    return events.interactions

@@ -1,0 +1,158 @@
+"""A fitted model as a folder of JSON and safetensors, replaced as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from kgrec.config import RecommenderConfig
+from kgrec.errors import ConfigError, GraphError, SavedModelError
+from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
+from kgrec.models.fitted import FittedModel
+from kgrec.models.network import ItemVectors, ServingNetwork
+from kgrec.tensors.sequences import Histories
+from kgrec.tensors.vocabulary import Vocabulary
+
+FORMAT = 1
+MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
+_PREFIX = "model-"
+
+
+def save_model(model: FittedModel, folder: Path) -> None:
+    """Write `model` to `folder`: first all files under a new name, then the manifest that points to them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = _PREFIX + secrets.token_hex(6)
+    inner = folder / name
+    inner.mkdir()
+    weights = {f"network.{key}": value for key, value in model.network.state_dict().items()}
+    weights |= {"items.source": model.vectors.source, "items.target": model.vectors.target, "items.bias": model.vectors.bias}
+    save_file({key: value.detach().cpu().contiguous().clone() for key, value in weights.items()}, inner / "weights.safetensors")
+    histories = model.histories
+    arrays = {"start": histories.start, "item_index": histories.item_index, "event_index": histories.event_index}
+    arrays["timestamp"] = histories.timestamp
+    save_file({key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}, inner / "histories.safetensors")
+    _write_graph(model.graph, inner)
+    _write_json(inner / "ids.json", {
+        "users": model.users.ids.to_list(), "items": model.items.ids.to_list(), "titles": model.titles.to_list()
+    })
+    manifest = {
+        "format": FORMAT,
+        "files": name,
+        "config": model.config.to_dict(),
+        "click_basis": model.click_basis,
+        "ordered": histories.ordered,
+        "about": model.about,
+    }
+    for file in inner.iterdir():
+        _flush(file)
+    _write_json(folder / f"{MANIFEST}.part", manifest)
+    _flush(folder / f"{MANIFEST}.part")
+    (folder / f"{MANIFEST}.part").replace(folder / MANIFEST)
+    for old in folder.glob(f"{_PREFIX}*"):
+        if old.name != name and old.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def load_model(folder: Path, device: torch.device) -> FittedModel:
+    """Read what `save_model` wrote.
+
+    Raises
+    ------
+    SavedModelError
+        If the folder is not a saved model, is damaged, or is of another format.
+    """
+    manifest = _manifest(folder)
+    inner = folder / str(manifest.get("files", ""))
+    try:
+        config = RecommenderConfig.from_dict(manifest["config"])
+        ids = json.loads((inner / "ids.json").read_text("utf-8"))
+        items = Vocabulary(ids["items"])
+        weights = load_file(inner / "weights.safetensors")
+        arrays = {key: value.numpy() for key, value in load_file(inner / "histories.safetensors").items()}
+        network = ServingNetwork(config, len(items))
+        network.load_state_dict({key[8:]: value for key, value in weights.items() if key.startswith("network.")})
+        vectors = ItemVectors(*(weights[f"items.{part}"].to(device) for part in ("source", "target", "bias")))
+        return FittedModel(
+            config=config,
+            users=Vocabulary(ids["users"]),
+            items=items,
+            titles=pl.Series(ids["titles"], dtype=pl.String),
+            histories=Histories(**arrays, ordered=bool(manifest["ordered"])),
+            network=network.to(device).eval().requires_grad_(requires_grad=False),
+            vectors=vectors,
+            graph=_read_graph(inner),
+            click_basis=manifest["click_basis"],
+            about=manifest["about"],
+        )
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError, ConfigError, GraphError) as error:
+        raise SavedModelError(f"{folder} is a damaged model: {type(error).__name__}: {error}") from error
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    file = folder / MANIFEST
+    if not file.is_file():
+        found = "the folder does not exist" if not folder.exists() else f"it holds no {MANIFEST}"
+        raise SavedModelError(f"{folder} is not a saved model: {found}; save one with KGRecommender.save(folder)")
+    try:
+        manifest: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        version = manifest["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SavedModelError(f"{folder} is not a saved model: {MANIFEST} can't be read ({error})") from error
+    if version != FORMAT:
+        raise SavedModelError(f"{folder} has format {version}, this kgrec reads format {FORMAT}: fit and save again")
+    return manifest
+
+
+def _write_graph(graph: KnowledgeGraph, folder: Path) -> None:
+    nodes = {label: {"types": _types(table), "columns": table.to_dict(as_series=False)} for label, table in graph.nodes.items()}
+    edges, tensors = [], {}
+    for place, (edge_type, table) in enumerate(graph.edges.items()):
+        extra = table.drop(HEAD_ID, TAIL_ID)
+        edges.append({"type": list(edge_type), "types": _types(extra), "columns": extra.to_dict(as_series=False)})
+        tensors[str(place)] = torch.from_numpy(np.ascontiguousarray(graph.edge_index(edge_type)))
+    _write_json(folder / "graph.json", {"nodes": nodes, "edges": edges})
+    save_file(tensors, folder / "graph.safetensors")
+
+
+def _read_graph(folder: Path) -> KnowledgeGraph:
+    tables = json.loads((folder / "graph.json").read_text("utf-8"))
+    tensors: dict[str, Tensor] = load_file(folder / "graph.safetensors")
+    nodes = {label: _table(table) for label, table in tables["nodes"].items()}
+    edges = {}
+    for place, table in enumerate(tables["edges"]):
+        head, relation, tail = table["type"]
+        index = tensors[str(place)].numpy()
+        ends = {HEAD_ID: nodes[head][ID].gather(index[0]), TAIL_ID: nodes[tail][ID].gather(index[1])}
+        edges[head, relation, tail] = pl.DataFrame(ends).hstack(_table(table))
+    return KnowledgeGraph(nodes, edges)
+
+
+_TYPES = {"String": pl.String(), "Int64": pl.Int64(), "Float64": pl.Float64(), "Boolean": pl.Boolean(), "List(String)": pl.List(pl.String)}
+
+
+def _types(table: pl.DataFrame) -> dict[str, str]:
+    return {name: str(dtype) for name, dtype in table.schema.items()}
+
+
+def _table(table: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(table["columns"], schema={name: _TYPES[text] for name, text in table["types"].items()})
+
+
+def _write_json(file: Path, content: Any) -> None:
+    file.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+
+
+def _flush(file: Path) -> None:
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())
