@@ -426,7 +426,9 @@ def _ids(values: Iterable[str], what: str) -> pl.Series:
 
 def _pairs(pairs: Any) -> pl.DataFrame:
     if isinstance(pairs, Sequence):
-        return pl.DataFrame([tuple(pair) for pair in pairs], schema={c.USER_ID: pl.String, c.ITEM_ID: pl.String}, orient="row")
+        return pl.DataFrame(
+            [tuple(pair) for pair in pairs], schema={c.USER_ID: pl.String, c.ITEM_ID: pl.String}, orient="row"
+        )
     frame = pairs if isinstance(pairs, pl.DataFrame) else pl.DataFrame(pairs)
     missing = [name for name in (c.USER_ID, c.ITEM_ID) if name not in frame.columns]
     if missing:

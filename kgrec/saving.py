@@ -36,16 +36,27 @@ def save_model(model: FittedModel, folder: Path) -> None:
     inner = folder / name
     inner.mkdir()
     weights = {f"network.{key}": value for key, value in model.network.state_dict().items()}
-    weights |= {"items.source": model.vectors.source, "items.target": model.vectors.target, "items.bias": model.vectors.bias}
-    save_file({key: value.detach().cpu().contiguous().clone() for key, value in weights.items()}, inner / "weights.safetensors")
+    weights |= {
+        "items.source": model.vectors.source,
+        "items.target": model.vectors.target,
+        "items.bias": model.vectors.bias,
+    }
+    save_file(
+        {key: value.detach().cpu().contiguous().clone() for key, value in weights.items()},
+        inner / "weights.safetensors",
+    )
     histories = model.histories
     arrays = {"start": histories.start, "item_index": histories.item_index, "event_index": histories.event_index}
     arrays["timestamp"] = histories.timestamp
-    save_file({key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}, inner / "histories.safetensors")
+    save_file(
+        {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()},
+        inner / "histories.safetensors",
+    )
     _write_graph(model.graph, inner)
-    _write_json(inner / "ids.json", {
-        "users": model.users.ids.to_list(), "items": model.items.ids.to_list(), "titles": model.titles.to_list()
-    })
+    _write_json(
+        inner / "ids.json",
+        {"users": model.users.ids.to_list(), "items": model.items.ids.to_list(), "titles": model.titles.to_list()},
+    )
     manifest = {
         "format": FORMAT,
         "files": name,
@@ -115,7 +126,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _write_graph(graph: KnowledgeGraph, folder: Path) -> None:
-    nodes = {label: {"types": _types(table), "columns": table.to_dict(as_series=False)} for label, table in graph.nodes.items()}
+    nodes = {
+        label: {"types": _types(table), "columns": table.to_dict(as_series=False)}
+        for label, table in graph.nodes.items()
+    }
     edges, tensors = [], {}
     for place, (edge_type, table) in enumerate(graph.edges.items()):
         extra = table.drop(HEAD_ID, TAIL_ID)
@@ -138,7 +152,13 @@ def _read_graph(folder: Path) -> KnowledgeGraph:
     return KnowledgeGraph(nodes, edges)
 
 
-_TYPES = {"String": pl.String(), "Int64": pl.Int64(), "Float64": pl.Float64(), "Boolean": pl.Boolean(), "List(String)": pl.List(pl.String)}
+_TYPES = {
+    "String": pl.String(),
+    "Int64": pl.Int64(),
+    "Float64": pl.Float64(),
+    "Boolean": pl.Boolean(),
+    "List(String)": pl.List(pl.String),
+}
 
 
 def _types(table: pl.DataFrame) -> dict[str, str]:

@@ -8,7 +8,7 @@ import polars as pl
 
 from kgrec.data import cleaning, schema
 from kgrec.data import columns as c
-from kgrec.data.cleaning import HIDDEN, OnUnknown
+from kgrec.data.cleaning import HIDDEN, Catalogue, OnUnknown
 from kgrec.data.parsing import parse_table
 from kgrec.data.report import CleaningReport, Findings
 from kgrec.data.schema import Table
@@ -51,10 +51,10 @@ def assemble(sources: Sources, findings: Findings, *, where: str, on_unknown: On
         raise ConfigError(f'on_unknown is {on_unknown!r}, expected "raise" or "skip"')
     _check_presence(sources, findings)
     items = _read(schema.ITEMS, sources, findings)
-    known = None if items is None else items[c.ITEM_ID]
-    events, part = _read_events(sources, findings, known, on_unknown)
+    catalogue = None if items is None else Catalogue(items[c.ITEM_ID], on_unknown)
+    events, part = _read_events(sources, findings, catalogue)
     users = _read(schema.USERS, sources, findings)
-    queries = _read(schema.QUERIES, sources, findings, known, on_unknown)
+    queries = _read(schema.QUERIES, sources, findings, catalogue)
     triples = _read(schema.TRIPLES, sources, findings)
     for name, frame in ((c.ITEMS, items), (c.EVENTS, events)):
         if frame is not None and not frame.height and not findings.faults:
@@ -96,16 +96,15 @@ def _read(
     table: Table,
     sources: Sources,
     findings: Findings,
-    known: pl.Series | None = None,
-    on_unknown: OnUnknown = "raise",
+    catalogue: Catalogue | None = None,
 ) -> pl.DataFrame | None:
     source = sources.get(table.name)
     frame = parse_table(source, table, findings) if source else None
     if source is None or frame is None:
         return None
     frame = cleaning.drop_missing_ids(frame, table, findings)
-    if known is not None:
-        frame = cleaning.drop_unknown_items(frame, source, table, known, on_unknown, findings)
+    if catalogue is not None:
+        frame = cleaning.drop_unknown_items(frame, source, table, catalogue, findings)
     frame = cleaning.drop_duplicate_rows(frame, table, findings)
     cleaning.check_keys(frame, source, table, findings)
     cleaning.count_gaps(frame, source, table, findings)
@@ -113,7 +112,7 @@ def _read(
 
 
 def _read_events(
-    sources: Sources, findings: Findings, known: pl.Series | None, on_unknown: OnUnknown
+    sources: Sources, findings: Findings, catalogue: Catalogue | None
 ) -> tuple[pl.DataFrame | None, pl.Series | None]:
     keys = [key for key in event_keys() if key in sources]
     fixed = bool(keys) and c.EVENTS not in sources
@@ -125,8 +124,8 @@ def _read_events(
         if source is None or frame is None:
             continue
         frame = cleaning.drop_missing_ids(frame, table, findings)
-        if known is not None:
-            frame = cleaning.drop_unknown_items(frame, source, table, known, on_unknown, findings)
+        if catalogue is not None:
+            frame = cleaning.drop_unknown_items(frame, source, table, catalogue, findings)
         frame = cleaning.clean_events(frame, table, findings)
         if key != c.IMPRESSIONS:
             cleaning.count_gaps(frame, source, table, findings)

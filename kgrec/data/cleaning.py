@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
@@ -61,31 +62,34 @@ def check_keys(frame: pl.DataFrame, source: Source, table: Table, findings: Find
     findings.fault(source.name, f"{count} with rows that differ ({'; '.join(shown)})", "keep one row of each")
 
 
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The known item_ids, and what to do with a row that names another."""
+
+    item_ids: pl.Series
+    on_unknown: OnUnknown
+
+
 def drop_unknown_items(
-    frame: pl.DataFrame,
-    source: Source,
-    table: Table,
-    item_ids: pl.Series,
-    on_unknown: OnUnknown,
-    findings: Findings,
+    frame: pl.DataFrame, source: Source, table: Table, catalogue: Catalogue, findings: Findings
 ) -> pl.DataFrame:
     """Find the rows whose item is not in the catalogue: a fault, or dropped and counted with "skip"."""
-    known = frame[c.ITEM_ID].is_in(item_ids.implode())
+    known = frame[c.ITEM_ID].is_in(catalogue.item_ids.implode())
     if known.all():
         return frame
     lost = frame.filter(~known)
     ids = lost[c.ITEM_ID].unique(maintain_order=True)
-    if on_unknown == "skip":
+    if catalogue.on_unknown == "skip":
         findings.line(table.name, "item_id not in items", lost.height, "dropped", ids)
         return frame.filter(known)
     rows = f"{lost.height:,} {'row' if lost.height == 1 else 'rows'} (first: {lost[ROW][0]})"
-    problem = f"{rows} with an item_id that is not among the {item_ids.len():,} of items: {list_first(ids)}"
+    problem = f"{rows} with an item_id that is not among the {catalogue.item_ids.len():,} of items: {list_first(ids)}"
     findings.fault(source.name, problem, 'add the items or pass on_unknown="skip"')
     return frame
 
 
 def clean_events(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.DataFrame:
-    """Fill in the default event, put rows of one second in order, drop exact duplicates, count repeats without a time."""
+    """Fill in the default event, order the rows of one second, drop exact duplicates, count repeats without a time."""
     if table.name == c.IMPRESSIONS:
         frame = frame.with_columns(pl.lit(c.IMPRESSION).alias(c.EVENT))
     gaps = frame[c.EVENT].null_count()

@@ -184,7 +184,9 @@ class Dataset:
         """
         if self._fingerprint is None:
             content = self._content
-            events = content.events if content.part is None else content.events.with_columns(content.part.alias("part"))
+            events = (
+                content.events if content.part is None else content.events.with_columns(content.part.alias("__part__"))
+            )
             tables = {
                 c.ITEMS: content.items,
                 c.EVENTS: events,
@@ -242,14 +244,15 @@ class Split:
 
     def __str__(self) -> str:
         lines = [f"Split by {self.method}"]
-        for part, events, interactions, users, items, known_pairs, new_users in self.report().rows():
-            line = f"  {part:<10}  {events:>9,} events  {interactions:>9,} interactions  {users:>7,} users  {items:>7,} items"
-            if known_pairs:
+        for part in self.report().iter_rows(named=True):
+            line = f"  {part['part']:<10}"
+            line += "".join(f"  {part[name]:>9,} {name}" for name in ("events", "interactions", "users", "items"))
+            if part["known_pairs"]:
                 line += (
-                    f"  {known_pairs:,} of items the user had before (no hit is possible when seen items are left out)"
+                    f"  {part['known_pairs']:,} of items the user had before (no hit is possible without seen items)"
                 )
-            if new_users and part != c.TRAIN:
-                line += f"  {new_users:,} users without history"
+            if part["new_users"] and part["part"] != c.TRAIN:
+                line += f"  {part['new_users']:,} users without history"
             lines.append(line)
         return "\n".join(lines)
 
@@ -257,12 +260,12 @@ class Split:
 def _split(content: Content, part: pl.Series, method: SplitMethod) -> Split:
     if not content.events.filter(part == splitting.TRAIN).select(splitting.liked().any()).item():
         raise DataError(f"split by {method}: no interaction is left in train ({content.events.height:,} events in all)")
-    parts = []
-    for code in (splitting.TRAIN, splitting.VALIDATION, splitting.TEST):
-        own = replace(content, events=content.events.filter(part == code), part=None)
+
+    def own(code: int) -> Dataset:
         history = None if code == splitting.TRAIN else content.events.filter(part < code)
-        parts.append(Dataset.from_content(own, history))
-    return Split(*parts, method=method)
+        return Dataset.from_content(replace(content, events=content.events.filter(part == code), part=None), history)
+
+    return Split(own(splitting.TRAIN), own(splitting.VALIDATION), own(splitting.TEST), method)
 
 
 def _counts(part: Dataset) -> dict[str, int]:

@@ -19,6 +19,8 @@ def fingerprint(tables: Mapping[str, pl.DataFrame], *, ordered: frozenset[str]) 
     ----------
     tables : mapping of name to frame
         Columns of text, int, float, bool, or lists of text or numbers.
+    ordered : set of names
+        The tables in which the order of the rows counts.
     """
     digest = hashlib.sha256()
     for name, table in sorted(tables.items()):
@@ -37,7 +39,7 @@ def _update(digest: hashlib._Hash, series: pl.Series) -> None:
         digest.update(f"list {series.name}\n".encode())
         lengths = series.list.len().cast(pl.Int64).fill_null(-1)
         digest.update(_bytes(lengths, "<i8"))
-        _update(digest, series.drop_nulls().explode(empty_as_null=False, keep_nulls=False))
+        _update(digest, series.filter(lengths > 0).explode())
     elif series.dtype == pl.String:
         digest.update(f"text {series.name}\n".encode())
         digest.update(_bytes(series.str.len_bytes().cast(pl.Int64).fill_null(-1), "<i8"))

@@ -38,9 +38,7 @@ def parse_table(source: Source, table: Table, findings: Findings) -> pl.DataFram
         return None
     series = [_parse_declared(source, column, table, findings) for column in table.columns]
     declared = {column.name for column in table.columns}
-    for name in found:
-        if name not in declared:
-            series.append(parse_extra(source, name, findings))
+    series += [parse_extra(source, name, findings) for name in found if name not in declared]
     series.append(source.frame[ROW])
     if c.TIMESTAMP in declared:
         series.append(_clock(source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,9 +107,9 @@ def from_frames(tables: Mapping[str, Frame | Mapping[str, Frame] | None], findin
 def _flattened(tables: Mapping[str, Frame | Mapping[str, Frame] | None]) -> Iterator[tuple[str, Frame]]:
     for key, frame in tables.items():
         if key == c.EVENTS and isinstance(frame, Mapping) and frame and set(frame) <= set(c.PARTS):
-            yield from ((f"{key}.{part}", cast(Frame, frame[part])) for part in c.PARTS if part in frame)
+            yield from ((f"{key}.{part}", cast("Frame", frame[part])) for part in c.PARTS if part in frame)
         elif frame is not None:
-            yield key, cast(Frame, frame)
+            yield key, cast("Frame", frame)
 
 
 def _read_file(path: Path, findings: Findings) -> Source | None:
@@ -164,7 +165,7 @@ def _series(name: str, values: Sequence[Any] | np.ndarray | pl.Series) -> pl.Ser
     """A column of Python values; dicts become JSON text, NaN becomes null, mixed values become text."""
     if isinstance(values, (pl.Series, np.ndarray)) and not (isinstance(values, np.ndarray) and values.dtype == object):
         return pl.Series(name, values)
-    plain = [None if isinstance(value, float) and value != value else value for value in values]
+    plain = [None if isinstance(value, float) and math.isnan(value) else value for value in values]
     if any(isinstance(value, dict) for value in plain):
         plain = [json.dumps(value) if isinstance(value, dict) else value for value in plain]
     return pl.Series(name, plain, strict=False)

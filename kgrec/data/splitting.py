@@ -32,12 +32,13 @@ def check_ratio(ratio: Sequence[float]) -> Ratio:
     ConfigError
         Unless they are three finite numbers >= 0 that sum to 1, the first of them > 0.
     """
-    shares = tuple(float(share) for share in ratio)
+    shares = [float(share) for share in ratio]
     if len(shares) != 3 or not all(0 <= share <= 1 for share in shares) or abs(sum(shares) - 1) > 1e-6:
         raise ConfigError(f"ratio is {ratio!r}, expected three shares (train, validation, test) that sum to 1")
     if shares[0] == 0:
         raise ConfigError(f"ratio is {ratio!r}, expected a share of train above 0")
-    return shares  # type: ignore[return-value]  # its length was checked
+    train, validation, test = shares
+    return train, validation, test
 
 
 def leave_last_out(events: pl.DataFrame) -> pl.Series:

@@ -54,9 +54,7 @@ class BehaviourEncoder(nn.Module):
         self.newcomer = nn.Parameter(torch.randn(dim) * dim**-0.5)
         self.transformer: nn.TransformerEncoder | None = None
         if layers:
-            layer = nn.TransformerEncoderLayer(
-                dim, heads, 2 * dim, dropout, "gelu", batch_first=True, norm_first=True
-            )
+            layer = nn.TransformerEncoderLayer(dim, heads, 2 * dim, dropout, "gelu", batch_first=True, norm_first=True)
             self.transformer = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
             self.place = nn.Parameter(torch.randn(length + 1, dim) * 0.02)
             self.event_vector = nn.Parameter(torch.zeros(len(EVENT_NAMES), dim))

@@ -65,7 +65,7 @@ def train_knowledge(
         optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
         with progress_bar(f"{model} facts", epochs, progress) as bar:
             for _ in range(epochs if len(heads) else 0):
-                for rows in torch.randperm(len(heads)).split(batch_size):
+                for rows in torch.split(torch.randperm(len(heads)), batch_size):
                     optimizer.zero_grad()
                     loss = network.loss(*(part[rows].to(device) for part in (heads, relations, tails)))
                     loss.backward()

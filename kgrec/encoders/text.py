@@ -100,7 +100,7 @@ class TextEncoder:
     def _dtype(self) -> torch.dtype:
         if self.device.type == "cuda":
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-        has_bf16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        has_bf16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # type: ignore[no-untyped-call]
         return torch.bfloat16 if has_bf16 else torch.float32
 
     def _encode(self, texts: Sequence[str], progress: bool, batch_size: int = 64) -> np.ndarray:

@@ -118,7 +118,7 @@ class PathFinder:
         target: Node = (PRODUCT, item_id)
         if target not in self.network:
             return []
-        sources = {}
+        sources: dict[Node, tuple[str, int]] = {}
         for place, (source, event) in enumerate(history):
             if source != item_id and (PRODUCT, source) in self.network:
                 sources.setdefault((PRODUCT, source), (event, place))
@@ -152,4 +152,6 @@ def _name_table(table: Any) -> dict[str, str]:
         names = table["name"]
     else:
         return {}
-    return dict(zip(table[ID].to_list(), names.cast(str).to_list() if names.dtype != str else names.to_list(), strict=True))
+    return dict(
+        zip(table[ID].to_list(), names.cast(str).to_list() if names.dtype != str else names.to_list(), strict=True)
+    )

@@ -103,11 +103,13 @@ def relation_names(relations: Iterable[str]) -> dict[str, str]:
 def _products(items: pl.DataFrame) -> pl.DataFrame:
     declared = ITEMS.dtypes
     extra = [name for name, dtype in items.schema.items() if name not in declared and dtype in _SCALARS]
-    renamed = {name: f"{name}_" for name in extra if name in (ID, c.TITLE, c.DESCRIPTION, c.PRICE)}
-    if renamed:
-        logger.warning("item column %r is kept as the property %r: the name is taken", ID, renamed[ID])
-    others = [c.TITLE, c.DESCRIPTION, c.PRICE, *(pl.col(name).alias(renamed.get(name, name)) for name in extra)]
-    return items.select(pl.col(c.ITEM_ID).alias(ID), *others)
+    id_name = ID
+    while id_name in (ID, *items.columns) and ID in extra:
+        id_name += "_"
+    if ID in extra:
+        logger.warning("item column %r is kept as the property %r: the name is taken", ID, id_name)
+    others = [pl.col(name).alias(id_name if name == ID else name) for name in extra]
+    return items.select(pl.col(c.ITEM_ID).alias(ID), c.TITLE, c.DESCRIPTION, c.PRICE, *others)
 
 
 def _add_brands(items: pl.DataFrame, nodes: Nodes, edges: Edges) -> None:

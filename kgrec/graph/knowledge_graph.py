@@ -48,9 +48,7 @@ class KnowledgeGraph:
 
     def __init__(self, nodes: Mapping[str, pl.DataFrame], edges: Mapping[EdgeType, pl.DataFrame]) -> None:
         self._nodes = {label: _canonical(frame, [ID]) for label, frame in sorted(nodes.items())}
-        self._edges = {
-            edge_type: _canonical(frame, [HEAD_ID, TAIL_ID]) for edge_type, frame in sorted(edges.items())
-        }
+        self._edges = {edge_type: _canonical(frame, [HEAD_ID, TAIL_ID]) for edge_type, frame in sorted(edges.items())}
         self._edges = {edge_type: frame for edge_type, frame in self._edges.items() if frame.height}
         self._index: dict[EdgeType, np.ndarray] = {}
         raise_faults(GraphError, "knowledge graph", list(self._faults()))

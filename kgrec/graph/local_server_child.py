@@ -122,7 +122,9 @@ def _add_reader(server: Any, password: str) -> None:
 
 def _bolt_port(server: Any) -> int:
     plugins = server._java_server.getPlugins()
-    return next(int(plugin.getPort()) for plugin in plugins if plugin.getClass().getSimpleName() == "BoltProtocolPlugin")
+    return next(
+        int(plugin.getPort()) for plugin in plugins if plugin.getClass().getSimpleName() == "BoltProtocolPlugin"
+    )
 
 
 def _lock(path: Path, owner_pid: int) -> int | None:

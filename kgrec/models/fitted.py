@@ -52,20 +52,22 @@ class FittedModel:
         """Histories of any users from a table of interactions."""
         return build_histories(events, users, self.items)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def user_vectors(self, histories: Histories, batch_size: int = 2048) -> Tensor:
         """The vector of each history, shape (num_users, dim), unit length."""
         parts = [
             self.network.users(
                 self.vectors,
-                latest(histories.take(np.arange(begin, min(begin + batch_size, histories.num_users))),
-                       self.config.history_length).to(self.device),
+                latest(
+                    histories.take(np.arange(begin, min(begin + batch_size, histories.num_users))),
+                    self.config.history_length,
+                ).to(self.device),
             )
             for begin in range(0, histories.num_users, batch_size)
         ]
         return torch.cat(parts) if parts else self.vectors.source.new_zeros(0, self.config.embedding_dim)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def vectors_at(self, histories: Histories, user_index: np.ndarray, place: np.ndarray) -> Tensor:
         """Vectors of users when `place` events of theirs had come, shape (num_pairs, dim)."""
         keys, back = np.unique(np.stack([user_index, place]), axis=1, return_inverse=True)
@@ -79,12 +81,12 @@ class FittedModel:
             return self.vectors.source.new_zeros(0, self.config.embedding_dim)
         return torch.cat(parts)[torch.from_numpy(back.reshape(-1)).to(self.device)]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def scores(self, user_emb: Tensor) -> Tensor:
         """Ranking scores for every item, shape (num_users, num_items)."""
         return self.network.scorer.rank(user_emb, self.vectors.target, self.vectors.bias)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def click_probabilities(self, user_emb: Tensor, item_index: np.ndarray) -> np.ndarray:
         """Click probability of each (user vector, item), shape (num_pairs,), float64."""
         parts = []

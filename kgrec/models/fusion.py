@@ -12,9 +12,11 @@ from kgrec.tensors.hetero import PRODUCT
 from kgrec.tensors.sparse import Adjacency, mean_adjacency, sparse_product
 
 TEXT, KNOWLEDGE = "text", "knowledge"
+START_NORM = {TEXT: 1.0, KNOWLEDGE: 0.1}  # beside a node's own vector of norm `id_scale`
+Edge = tuple[str, str, Adjacency]  # (source label, target label, operator)
 
 
-class RelationConv(MessagePassing):
+class RelationConv(MessagePassing):  # type: ignore[misc]  # PyG is not typed
     """The mean of a node's neighbours under one relation, mapped and gated.
 
     Source: Schlichtkrull et al. 2018 (R-GCN), eq. 2, one relation. Differs: a learned gate, no self loop.
@@ -57,7 +59,7 @@ class FusionNetwork(nn.Module):
 
     def __init__(self, data: HeteroData, *, dim: int, num_layers: int, id_scale: float) -> None:
         super().__init__()
-        self.labels = tuple(label for label in data.node_types if label == PRODUCT or num_layers)
+        self.edges, self.labels = _useful_edges(_both_ways(data) if num_layers else [], num_layers)
         self.features: dict[tuple[str, str], Tensor] = {}
         self.own = nn.ParameterDict()
         self.project = nn.ModuleDict()
@@ -68,25 +70,24 @@ class FusionNetwork(nn.Module):
                 if kind in data[label]:
                     self.features[label, kind] = data[label][kind]
                     if kind not in self.project:
-                        self.project[kind] = nn.Linear(data[label][kind].shape[1], dim, bias=False)
-        self.edges = _both_ways(data) if num_layers else []
-        self.layers = nn.ModuleList(
-            nn.ModuleList(RelationConv(dim) for _ in self.edges) for _ in range(num_layers if self.edges else 0)
-        )
+                        self.project[kind] = _projection(data[label][kind].shape[1], dim, START_NORM[kind])
+        self.layers = nn.ModuleList(nn.ModuleList(RelationConv(dim) for _ in edges) for edges in self.edges)
 
     def to_device(self, device: torch.device) -> FusionNetwork:
         """Move the weights, the features and the graph."""
         self.to(device)
         self.features = {key: value.to(device) for key, value in self.features.items()}
-        self.edges = [(source, target, adjacency.to(device)) for source, target, adjacency in self.edges]
+        self.edges = [
+            [(source, target, adjacency.to(device)) for source, target, adjacency in edges] for edges in self.edges
+        ]
         return self
 
     def forward(self) -> Tensor:
         """Vectors of all products, shape (num_products, dim)."""
         hidden = {label: self._input(label) for label in self.labels}
-        for layer in self.layers:
+        for edges, layer in zip(self.edges, self.layers, strict=True):
             received = dict(hidden)
-            for (source, target, adjacency), convolution in zip(self.edges, layer, strict=True):
+            for (source, target, adjacency), convolution in zip(edges, layer.children(), strict=True):
                 received[target] = received[target] + convolution(hidden[source], adjacency)
             hidden = received
         return hidden[PRODUCT]
@@ -99,7 +100,24 @@ class FusionNetwork(nn.Module):
         return vector
 
 
-def _both_ways(data: HeteroData) -> list[tuple[str, str, Adjacency]]:
+def _projection(width: int, dim: int, norm: float) -> nn.Linear:
+    """A map that keeps directions at the start and gives unit vectors about the norm asked for."""
+    linear = nn.Linear(width, dim, bias=False)
+    nn.init.orthogonal_(linear.weight, gain=norm * max(1.0, width / dim) ** 0.5)
+    return linear
+
+
+def _useful_edges(edges: list[Edge], num_layers: int) -> tuple[list[list[Edge]], tuple[str, ...]]:
+    """For each layer the edges that can still reach a product, and the labels whose vectors take part."""
+    needed, layers = {PRODUCT}, []
+    for _ in range(num_layers):
+        useful = [edge for edge in edges if edge[1] in needed]
+        layers.insert(0, useful)
+        needed |= {source for source, _, _ in useful}
+    return layers, tuple(sorted(needed))
+
+
+def _both_ways(data: HeteroData) -> list[Edge]:
     """(source label, target label, operator) for each relation and its inverse."""
     edges = []
     for head, relation, tail in data.edge_types:

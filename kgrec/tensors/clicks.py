@@ -77,9 +77,7 @@ def _labelled(shown: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     return shown.with_columns(pl.coalesce(c.LABEL, was_clicked).alias(c.LABEL)).drop("row")
 
 
-def _places(
-    timestamp: pl.Series, user: np.ndarray, histories: Histories, generator: np.random.Generator
-) -> np.ndarray:
+def _places(timestamp: pl.Series, user: np.ndarray, histories: Histories, generator: np.random.Generator) -> np.ndarray:
     """How many events of the user's history are strictly earlier."""
     lengths = histories.lengths[user] if histories.num_users else np.zeros(0, np.int64)
     drawn: np.ndarray = generator.integers(0, lengths + 1)

@@ -174,4 +174,5 @@ def cut_windows(histories: Histories, length: int) -> Windows:
 
 
 def _windows_per_user(lengths: np.ndarray, length: int) -> np.ndarray:
-    return 1 + np.maximum(np.ceil((lengths - length) / (length - 1)), 0).astype(np.int64)
+    counts: np.ndarray = 1 + np.maximum(np.ceil((lengths - length) / (length - 1)), 0).astype(np.int64)
+    return counts

@@ -77,5 +77,5 @@ def sparse_product(adjacency: Adjacency, dense: Tensor) -> Tensor:
     -------
     Tensor, shape (num_targets, dim), float32
     """
-    product: Tensor = _SparseProduct.apply(adjacency.matrix, adjacency.transpose, dense.float())  # type: ignore[no-untyped-call]
+    product: Tensor = _SparseProduct.apply(adjacency.matrix, adjacency.transpose, dense.float())
     return product

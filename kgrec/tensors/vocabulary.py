@@ -32,7 +32,7 @@ class Vocabulary:
         """Row of each id, shape (num_ids,), int64; -1 where unknown."""
         asked = ids if isinstance(ids, pl.Series) else pl.Series("id", list(ids), dtype=pl.String)
         found = pl.DataFrame({"id": asked}).join(self._table, on="id", how="left", maintain_order="left")
-        return found["row"].cast(pl.Int64).fill_null(-1).to_numpy()
+        return found["row"].cast(pl.Int64).fill_null(-1).to_numpy(writable=True)
 
     def take(self, index: np.ndarray) -> pl.Series:
         """Ids at the given rows."""

@@ -78,7 +78,9 @@ def fit_model(
         config=config,
         users=users,
         items=items,
-        titles=dataset.items[c.TITLE] if c.TITLE in dataset.items.columns else pl.Series([None] * len(items), dtype=pl.String),
+        titles=dataset.items[c.TITLE]
+        if c.TITLE in dataset.items.columns
+        else pl.Series([None] * len(items), dtype=pl.String),
         histories=histories,
         network=network.serving,
         vectors=_vectors(network),
@@ -102,7 +104,13 @@ def fit_model(
     )
     model.vectors = _vectors(network)
     model.network.eval().requires_grad_(requires_grad=False)
-    model.about = {"seed": seed, "data": dataset.fingerprint(), "device": str(device), **about(), "training": log.to_dict()}
+    model.about = {
+        "seed": seed,
+        "data": dataset.fingerprint(),
+        "device": str(device),
+        **about(),
+        "training": log.to_dict(),
+    }
     return model
 
 
@@ -160,7 +168,7 @@ def _stream(seed: int, name: bytes) -> int:
     return int(np.random.SeedSequence([seed, *name]).generate_state(1, np.uint64)[0] >> np.uint64(2))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _vectors(network: RecommenderNetwork) -> ItemVectors:
     vectors = network.item_vectors()
     return ItemVectors(*(part.detach().clone() for part in (vectors.source, vectors.target, vectors.bias)))

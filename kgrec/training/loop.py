@@ -113,7 +113,12 @@ class _Run:
     """The optimiser, the random streams and the windows of one training."""
 
     def __init__(
-        self, network: RecommenderNetwork, data: TrainingData, config: RecommenderConfig, seed: int, device: torch.device
+        self,
+        network: RecommenderNetwork,
+        data: TrainingData,
+        config: RecommenderConfig,
+        seed: int,
+        device: torch.device,
     ) -> None:
         self.network, self.data, self.config, self.device = network, data, config, device
         streams = np.random.SeedSequence([seed, *b"training"]).spawn(2)
@@ -183,18 +188,14 @@ class _Run:
     def _ranking(self, items: ItemVectors, users: Tensor, targets: Tensor) -> Tensor:
         if not len(targets) or not self.config.ranking_weight:
             return users.sum() * 0.0
-        candidates, correction = draw_candidates(
-            targets, self.network.num_items, self.config.softmax_items, self.torch
-        )
+        candidates, correction = draw_candidates(targets, self.network.num_items, self.config.softmax_items, self.torch)
         candidates, correction = candidates.to(self.device), correction.to(self.device)
         column = torch.empty(self.network.num_items, dtype=torch.long, device=self.device)
         column[candidates] = torch.arange(len(candidates), device=self.device)
         scores = self.network.serving.scorer.rank(users, items.target[candidates], items.bias[candidates])
         return ranking_loss(scores + correction, column[targets])
 
-    def _click(
-        self, items: ItemVectors, states: Tensor, window: np.ndarray, users: Tensor, targets: Tensor
-    ) -> Tensor:
+    def _click(self, items: ItemVectors, states: Tensor, window: np.ndarray, users: Tensor, targets: Tensor) -> Tensor:
         """Given examples of these windows; where only negatives are given, or nothing, the targets are the positives."""
         if not self.config.click_weight:
             return users.sum() * 0.0

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Measure kgrec beside popularity and item-kNN, with seeds and spread; with --ablate, what graph and text are worth.
+
+examples:
+  python scripts/benchmark.py data/shop --split temporal --seeds 5 --ablate
+  KGREC_DATA=FOLDER python scripts/benchmark.py amazon-beauty --split leave_last_out --seeds 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from pathlib import Path
+
+import polars as pl
+from command_line import SPLITS, read_split, run_script, settings
+
+from kgrec.comparison import compare, summary
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", nargs="?", default="data/shop", help="dataset folder, or its name under --data")
+    parser.add_argument("--data", type=Path, default=os.environ.get("KGREC_DATA"), help="(default: KGREC_DATA)")
+    parser.add_argument("--split", choices=SPLITS, default="temporal")
+    parser.add_argument("--part", choices=("validation", "test"), default="test")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each model (default: 1)")
+    parser.add_argument("--ablate", action="store_true", help="also without graph, text, order of events")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")
+    args = parser.parse_args()
+
+    folder = Path(args.dataset)
+    if not folder.exists() and args.data:
+        folder = Path(args.data) / args.dataset
+    _, split = read_split(folder, args.split, 0)
+    print(
+        f"{folder.name}, {args.split}, {args.part} part, {args.seeds} seeds; {os.cpu_count()} cores, {platform.machine()}"
+    )
+    rows = compare(
+        split,
+        config=settings(args.set),
+        seeds=range(args.seeds),
+        ablate=args.ablate,
+        part=args.part,
+        on_row=lambda name: print(f"... {name}", file=sys.stderr, flush=True),
+    )
+    with pl.Config(tbl_cols=-1, tbl_rows=-1, tbl_width_chars=200, float_precision=4, tbl_hide_column_data_types=True):
+        shown = [
+            "model",
+            "runs",
+            "seconds",
+            "recall@10",
+            "recall@10 sd",
+            "ndcg@10",
+            "ndcg@10 sd",
+            "recall@20",
+            "mrr@10",
+            "coverage@10",
+            "auc",
+            "log_loss",
+        ]
+        table = summary(rows)
+        print(table.select(name for name in shown if name in table.columns))
+
+
+if __name__ == "__main__":
+    run_script(main)

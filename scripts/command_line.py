@@ -1,0 +1,41 @@
+"""What the scripts share: reading a split, settings from the command line, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import kgrec
+
+SPLITS = ("leave_last_out", "temporal", "random", "fixed")
+
+
+def read_split(folder: Path, method: str, seed: int) -> tuple[kgrec.Dataset, kgrec.Split]:
+    """A dataset folder and its split."""
+    dataset = kgrec.read_dataset(folder)
+    return dataset, dataset.split(method, seed=seed)  # type: ignore[arg-type]
+
+
+def settings(pairs: Sequence[str]) -> kgrec.RecommenderConfig:
+    """A configuration from `name=value` pairs; values are JSON, else text."""
+    values = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        try:
+            values[name] = json.loads(text)
+        except ValueError:
+            values[name] = text
+    return kgrec.RecommenderConfig.from_dict(values)
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Call `main`; an error that kgrec raises on purpose ends with its message and status 1, without a traceback."""
+    try:
+        main()
+    except kgrec.KgrecError as error:
+        sys.exit(f"error: {error}")
+    except BrokenPipeError:  # the reader of a pipe left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Rank for the users of one part of a split, print the metrics and write the lists.
+
+The known history of a user at test time is train + validation; the weights were fitted on train alone.
+
+examples:
+  python scripts/evaluate.py runs/shop data/shop --split temporal --part test --out recommendations.csv
+  python scripts/evaluate.py runs/beauty DATASET --split leave_last_out -k 5 10 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from command_line import SPLITS, read_split, run_script
+
+import kgrec
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="run folder of train.py")
+    parser.add_argument("dataset", type=Path, help="the dataset folder it was trained on")
+    parser.add_argument("--split", choices=SPLITS, required=True)
+    parser.add_argument("--part", choices=("validation", "test"), default="test")
+    parser.add_argument("--out", type=Path, help="CSV to write: user_id,item_id,rank,score")
+    parser.add_argument("-k", type=int, nargs="+", default=[10, 20], help="cutoffs (default: 10 20)")
+    parser.add_argument("--seed", type=int, help="of the split (default: the one of the run)")
+    parser.add_argument("--device", help="cpu, cuda, ... (default: CUDA when there)")
+    args = parser.parse_args()
+
+    recommender = kgrec.KGRecommender.load(args.run, device=args.device)
+    about = args.run / "run.json"
+    trained_on = json.loads(about.read_text("utf-8")) if about.is_file() else {}
+    seed = args.seed if args.seed is not None else recommender.seed
+    dataset, split = read_split(args.dataset, args.split, seed)
+    if trained_on and trained_on["dataset"]["fingerprint"] != dataset.fingerprint():
+        print("note: this dataset is not the one of the run (another fingerprint)")
+    if trained_on and (trained_on["split"]["method"], trained_on["split"]["seed"]) != (args.split, seed):
+        print("note: the run was trained on another split: this part may hold events that it was trained on")
+    part = split.parts[args.part]
+    metrics = recommender.evaluate(part, args.k)
+    for name, value in metrics.items():
+        print(f"{name:12} {value:.4f}")
+    print(f"click metrics from: {recommender.model_.click_basis}")
+    if args.out:
+        lists = recommender.recommend_part(part, max(args.k))
+        partial = args.out.with_name(args.out.name + ".part")
+        lists.write_csv(partial)
+        partial.replace(args.out)
+        print(f"{lists.height:,} rows written to {args.out}")
+    if trained_on:
+        trained_on["metrics"][args.part] = metrics
+        about.write_text(json.dumps(trained_on, indent=2), "utf-8")
+
+
+if __name__ == "__main__":
+    run_script(main)

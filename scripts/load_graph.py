@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Load a dataset's knowledge graph into a graph store; running it again changes nothing.
+
+The store is the Neo4j of NEO4J_URI / NEO4J_USERNAME / NEO4J_PASSWORD, or a local one kept in --path.
+
+examples:
+  python scripts/load_graph.py data/shop --path runs/graph
+  NEO4J_URI=bolt://localhost:7687 NEO4J_PASSWORD=... python scripts/load_graph.py data/shop
+  python scripts/load_graph.py data/shop --path runs/graph --users --split temporal
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from command_line import SPLITS, read_split, run_script
+
+import kgrec
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path, help="dataset folder")
+    parser.add_argument("--uri", help="Bolt URI (default: NEO4J_URI)")
+    parser.add_argument("--path", type=Path, help="folder of a local server's data, kept for next time")
+    parser.add_argument("--users", action="store_true", help="users and their events too")
+    parser.add_argument("--split", choices=SPLITS, help="with --users: only the train events of this split")
+    args = parser.parse_args()
+    if not (args.uri or args.path or os.environ.get("NEO4J_URI")):
+        sys.exit("error: name a store: --path FOLDER for a local one that is kept, or --uri / NEO4J_URI for a Neo4j")
+
+    if args.split:
+        dataset = read_split(args.dataset, args.split, 0)[1].train
+    else:
+        dataset = kgrec.read_dataset(args.dataset)
+    print(dataset.report)
+    graph = kgrec.KnowledgeGraph.from_dataset(dataset, users=args.users)
+    print(graph)
+    with kgrec.open_graph(args.uri, args.path) as store:
+        print(store.load(graph, progress=True))
+        print(store.counts())
+
+
+if __name__ == "__main__":
+    run_script(main)

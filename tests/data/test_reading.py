@@ -1,0 +1,261 @@
+"""Where tables come from: files of every format, frames of every library; ids and types come out alike."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from kgrec.data.dataset import Dataset
+from kgrec.data.reading import read_dataset
+from kgrec.data.schema import EVENTS, ITEMS
+from kgrec.errors import DataError
+
+ITEMS_CSV = """item_id,title,brand,category,price,rating
+007,Red lipstick,Acme,Beauty > Make-up,9.50,4
+8,Soap,,Beauty,,5
+"""
+EVENTS_CSV = """user_id,item_id,event,timestamp
+01,007,click,100
+01,8,purchase,200
+2,8,view,2014-07-21T10:30:00Z
+"""
+
+
+def _write_csv(folder: Path, name: str, text: str) -> None:
+    (folder / f"{name}.csv").write_text(text)
+
+
+def _write_gz(folder: Path, name: str, text: str) -> None:
+    (folder / f"{name}.csv.gz").write_bytes(gzip.compress(text.encode()))
+
+
+def _write_parquet(folder: Path, name: str, text: str) -> None:
+    typed = {"price": pl.Float64, "rating": pl.Int64}
+    pl.read_csv(text.encode(), infer_schema=False).cast(
+        {column: dtype for column, dtype in typed.items() if column in text.splitlines()[0].split(",")}
+    ).write_parquet(folder / f"{name}.parquet")
+
+
+@pytest.mark.parametrize("write", [_write_csv, _write_gz, _write_parquet])
+def test_read_dataset_any_format_gives_same_tables(tmp_path: Path, write: Callable[[Path, str, str], None]) -> None:
+    write(tmp_path, "items", ITEMS_CSV)
+    write(tmp_path, "events", EVENTS_CSV)
+    dataset = read_dataset(tmp_path)
+    assert dataset.items.columns == [*ITEMS.dtypes, "rating"]
+    assert dict(dataset.items.schema) == {**ITEMS.dtypes, "rating": pl.Int64()}
+    assert dict(dataset.events.schema) == EVENTS.dtypes
+    assert dataset.items["item_id"].to_list() == ["007", "8"]
+    assert dataset.items["price"].to_list() == [9.5, None]
+    assert dataset.events["user_id"].to_list() == ["01", "01", "2"]
+    assert dataset.events["timestamp"].to_list() == [100, 200, 1405938600]
+
+
+def test_read_dataset_all_optional_tables_are_read(tmp_path: Path) -> None:
+    _write_csv(tmp_path, "items", ITEMS_CSV)
+    _write_csv(tmp_path, "events", EVENTS_CSV)
+    _write_csv(tmp_path, "users", "user_id,zip\n01,01234\n")
+    _write_csv(tmp_path, "queries", "query,item_id,relevance\nlip,007,2\n")
+    _write_csv(tmp_path, "triples", "head,relation,tail\n007,made in,France\n")
+    dataset = read_dataset(tmp_path)
+    assert dataset.users.rows() == [("01", "01234")]
+    assert dataset.queries.rows() == [("lip", "007", 2.0)]
+    assert dataset.triples.rows() == [("007", "made in", "France")]
+    assert repr(dataset) == "Dataset(2 items, 2 users, 3 events, 1 queries, 1 triples)"
+
+
+def test_read_dataset_without_optional_tables_gives_empty_ones_with_columns(tmp_path: Path) -> None:
+    _write_csv(tmp_path, "items", ITEMS_CSV)
+    _write_csv(tmp_path, "events", EVENTS_CSV)
+    dataset = read_dataset(str(tmp_path))
+    assert dataset.users.columns == ["user_id"]
+    assert dataset.queries.columns == ["query", "item_id", "relevance"]
+    assert dataset.triples.columns == ["head", "relation", "tail"]
+    assert dataset.users.height == dataset.queries.height == dataset.triples.height == 0
+
+
+def test_read_dataset_impressions_table_is_appended_as_impression_events(tmp_path: Path) -> None:
+    _write_csv(tmp_path, "items", ITEMS_CSV)
+    _write_csv(tmp_path, "events", EVENTS_CSV)
+    _write_csv(tmp_path, "impressions", "user_id,item_id,timestamp,position,label\n01,8,150,1,0\n")
+    dataset = read_dataset(tmp_path)
+    assert dataset.events.columns == list(EVENTS.dtypes)
+    assert dataset.events.tail(1).select("user_id", "event", "timestamp", "position", "label").rows() == [
+        ("01", "impression", 150, 1, 0)
+    ]
+    assert dataset.interactions.height == 3
+
+
+def test_read_dataset_folder_with_glob_characters_is_taken_literally(tmp_path: Path) -> None:
+    folder = tmp_path / "shop[1]*"
+    folder.mkdir()
+    _write_csv(folder, "items", ITEMS_CSV)
+    _write_csv(folder, "events", EVENTS_CSV)
+    assert read_dataset(folder).items.height == 2
+
+
+def test_read_dataset_byte_order_mark_and_crlf_are_no_part_of_values(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_bytes(b"\xef\xbb\xbf" + ITEMS_CSV.replace("\n", "\r\n").encode())
+    _write_csv(tmp_path, "events", EVENTS_CSV)
+    assert read_dataset(tmp_path).items["item_id"].to_list() == ["007", "8"]
+
+
+def test_dataset_missing_event_column_becomes_click() -> None:
+    dataset = Dataset(items={"item_id": ["a"]}, events={"user_id": ["u"], "item_id": ["a"]})
+    assert dataset.events["event"].to_list() == ["click"]
+    assert dataset.report.rows("events", "missing event") == 1
+
+
+ITEM_COLUMNS = {"item_id": [1, 2], "price": [1.5, None], "stock": [3, 4]}
+EVENT_COLUMNS = {"user_id": [10, 10], "item_id": [1, 2], "event": ["click", "view"]}
+
+
+class Stream:
+    """An object of an unknown library that exports the Arrow C stream interface and nothing else."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._frame.__arrow_c_stream__(requested_schema)
+
+
+class BareFrame:
+    """A pandas frame on a machine without pyarrow."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self.columns = frame.columns
+
+    def __getitem__(self, name: str) -> object:
+        return self._frame[name]
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        raise ImportError("pyarrow is not installed")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pd.DataFrame,
+        pl.DataFrame,
+        pl.LazyFrame,
+        dict,
+        lambda columns: Stream(pl.DataFrame(columns)),
+        lambda columns: pl.DataFrame(columns).to_arrow(),
+        lambda columns: BareFrame(pd.DataFrame(columns)),
+        lambda columns: {name: np.array(values) for name, values in columns.items()},
+        lambda columns: pd.DataFrame(columns).astype({"item_id": "category"}),
+    ],
+    ids=["pandas", "polars", "lazy", "dict", "stream", "arrow", "pandas-bare", "numpy", "categorical"],
+)
+def test_dataset_any_frame_library_gives_same_tables(make: Callable[[dict[str, list[object]]], object]) -> None:
+    dataset = Dataset(items=make(ITEM_COLUMNS), events=make(EVENT_COLUMNS))  # type: ignore[arg-type]
+    assert dataset.items.select("item_id", "price", "stock").rows() == [("1", 1.5, 3), ("2", None, 4)]
+    assert dataset.events.select("user_id", "item_id", "event").rows() == [("10", "1", "click"), ("10", "2", "view")]
+
+
+def test_dataset_pandas_with_filtered_index_has_no_index_column() -> None:
+    frame = pd.DataFrame(ITEM_COLUMNS, index=[5, 9])
+    assert Dataset(items=frame, events=EVENT_COLUMNS).items.columns == [*ITEMS.dtypes, "stock"]
+
+
+def test_dataset_pandas_mixed_ids_become_text() -> None:
+    frame = pd.DataFrame({"item_id": pd.Series([1, "02"], dtype=object)})
+    dataset = Dataset(items=frame, events={"user_id": ["u"], "item_id": ["02"]})
+    assert dataset.items["item_id"].to_list() == ["1", "02"]
+
+
+def test_dataset_dict_attributes_of_mixed_shape_are_kept_whole() -> None:
+    attributes = [{"color": ["red"], "size": 2}, {"color": "blue", "new": True}]
+    items = {"item_id": ["a", "b"], "attributes": attributes}
+    dataset = Dataset(items=items, events={"user_id": ["u"], "item_id": ["a"]})
+    assert dataset.items["attributes"].to_list() == ['{"color": ["red"], "size": 2}', '{"color": "blue", "new": true}']
+
+
+def test_dataset_struct_attributes_lose_only_nulls() -> None:
+    items = pl.DataFrame({"item_id": ["a", "b"], "attributes": [{"x": 1, "y": None}, {"x": 2, "y": "z"}]})
+    dataset = Dataset(items=items, events={"user_id": ["u"], "item_id": ["a"]})
+    assert dataset.items["attributes"].to_list() == ['{"x": 1}', '{"x": 2, "y": "z"}']
+
+
+def test_dataset_list_columns_of_items_become_float32_lists(tmp_path: Path) -> None:
+    events = {"user_id": ["u"], "item_id": ["a"]}
+    array = pl.Series([[0.5, 1.0]], dtype=pl.Array(pl.Float64, 2))
+    from_frame = Dataset(items={"item_id": ["a"], "image": array}, events=events)
+    _write_csv(tmp_path, "items", 'item_id,image\na,"[0.5, 1]"\n')
+    _write_csv(tmp_path, "events", "user_id,item_id\nu,a\n")
+    from_csv = read_dataset(tmp_path)
+    assert from_frame.items.schema["image"] == from_csv.items.schema["image"] == pl.List(pl.Float32)
+    assert from_frame.items["image"].to_list() == from_csv.items["image"].to_list() == [[0.5, 1.0]]
+
+
+def test_read_dataset_extra_text_columns_get_plainest_type(tmp_path: Path) -> None:
+    _write_csv(
+        tmp_path,
+        "users",
+        "user_id,count,share,flag,zip,mixed,tags,gone\n"
+        'u,1,0.5,true,01,1,"[""x""]",\n'
+        "v,-2,1e3,False,22,x,,\n",
+    )  # fmt: skip
+    _write_csv(tmp_path, "items", ITEMS_CSV)
+    _write_csv(tmp_path, "events", EVENTS_CSV)
+    users = read_dataset(tmp_path).users
+    assert dict(users.schema) == {
+        "user_id": pl.String(),
+        "count": pl.Int64(),
+        "share": pl.Float64(),
+        "flag": pl.Boolean(),
+        "zip": pl.String(),
+        "mixed": pl.String(),
+        "tags": pl.String(),
+        "gone": pl.String(),
+    }
+    assert users.rows() == [
+        ("u", 1, 0.5, True, "01", "1", '["x"]', None),
+        ("v", -2, 1000.0, False, "22", "x", None, None),
+    ]
+
+
+def test_dataset_dates_of_extra_columns_become_iso_text() -> None:
+    users = {"user_id": ["u"], "born": [date(1990, 1, 2)]}
+    dataset = Dataset(items={"item_id": ["a"]}, events={"user_id": ["u"], "item_id": ["a"]}, users=users)
+    assert dataset.users["born"].to_list() == ["1990-01-02"]
+
+
+def test_dataset_datetimes_in_timestamp_become_epoch_seconds() -> None:
+    times = [datetime(1970, 1, 2), datetime(1970, 1, 1, 0, 1)]
+    events = {"user_id": ["u", "v"], "item_id": ["a", "a"], "timestamp": times}
+    assert Dataset(items={"item_id": ["a"]}, events=events).events["timestamp"].to_list() == [86400, 60]
+
+
+def test_dataset_empty_text_is_a_missing_value() -> None:
+    items = {"item_id": ["a"], "title": [""], "brand": ["  "]}
+    dataset = Dataset(items=items, events={"user_id": ["u"], "item_id": ["a"]})
+    assert dataset.items.select("title", "brand").rows() == [(None, None)]
+
+
+def test_dataset_attributes_can_not_be_set() -> None:
+    dataset = Dataset(items={"item_id": ["a"]}, events={"user_id": ["u"], "item_id": ["a"]})
+    with pytest.raises(AttributeError):
+        dataset.items = pl.DataFrame()  # type: ignore[misc]
+
+
+def test_dataset_events_by_part_make_a_fixed_split() -> None:
+    parts = {
+        part: {"user_id": ["u"], "item_id": [item]}
+        for part, item in zip(("train", "validation", "test"), "abc", strict=True)
+    }
+    split = Dataset(items={"item_id": ["a", "b", "c"]}, events=parts).split("fixed")
+    assert [part.events["item_id"].to_list() for part in split.parts.values()] == [["a"], ["b"], ["c"]]
+
+
+def test_dataset_of_something_else_is_a_fault() -> None:
+    with pytest.raises(DataError, match="items: can't be taken as a table: found list, expected a pandas"):
+        Dataset(items=[1, 2], events={"user_id": ["u"], "item_id": ["a"]})  # type: ignore[arg-type]

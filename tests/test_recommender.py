@@ -1,0 +1,257 @@
+"""The contract of the model behind the facade."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+import kgrec
+from kgrec.baselines import Popularity
+from kgrec.errors import ConfigError, DataError, NotFittedError, UnknownIdError
+from kgrec.evaluation.metrics import ranking_metrics
+from kgrec.models.network import RecommenderNetwork
+from kgrec.tensors.sequences import latest
+from kgrec.tensors.vocabulary import Vocabulary
+from kgrec.training.fitting import features
+from tests.tiny import ITEMS, SMALL, checkerboard, tiny_items
+
+
+@pytest.fixture(scope="module")
+def split() -> kgrec.Split:
+    return checkerboard(impressions=True).split("leave_last_out")
+
+
+@pytest.fixture(scope="module")
+def fitted(split: kgrec.Split) -> kgrec.KGRecommender:
+    return kgrec.KGRecommender(SMALL, device="cpu", seed=3).fit(split.train, validation=split.validation)
+
+
+def _weights(recommender: kgrec.KGRecommender) -> dict[str, torch.Tensor]:
+    model = recommender.model_
+    vectors = {"source": model.vectors.source, "target": model.vectors.target, "bias": model.vectors.bias}
+    return {**model.network.state_dict(), **vectors}
+
+
+def _assert_bit_equal(one: kgrec.KGRecommender, other: kgrec.KGRecommender) -> None:
+    mine, theirs = _weights(one), _weights(other)
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_recommender_on_a_checkerboard_ranks_the_own_colour_first(fitted: kgrec.KGRecommender) -> None:
+    lists = fitted.recommend(k=1)
+    user = lists["user_id"].str.slice(1).cast(pl.Int64)
+    item = lists["item_id"].str.slice(1).cast(pl.Int64)
+    assert lists.height == 40
+    assert ((user % 2) == (item % 2)).mean() > 0.9
+
+
+def test_recommender_on_a_checkerboard_beats_popularity(fitted: kgrec.KGRecommender, split: kgrec.Split) -> None:
+    ours = fitted.evaluate(split.test, ks=(3,))
+    theirs = ranking_metrics(Popularity(split.train).recommend_part(split.test, 3), split.test.interactions, ks=(3,))
+    assert ours["recall@3"] > 1.5 * theirs["recall@3"]
+
+
+def test_recommender_never_lists_an_item_of_the_history(fitted: kgrec.KGRecommender, split: kgrec.Split) -> None:
+    known = pl.concat([split.train.interactions, split.validation.interactions])
+    assert fitted.recommend(k=12).join(known, on=["user_id", "item_id"], how="semi").is_empty()
+    unfiltered = fitted.recommend(["u00"], k=12, filter_seen=False)
+    assert sorted(unfiltered["item_id"]) == ITEMS
+    assert unfiltered["rank"].to_list() == list(range(1, 13))
+    assert unfiltered["score"].is_sorted(descending=True)
+
+
+def test_recommender_with_candidates_lists_only_those(fitted: kgrec.KGRecommender) -> None:
+    lists = fitted.recommend(["u01"], k=12, candidates=["i01", "i04"], filter_seen=False)
+    assert sorted(lists["item_id"]) == ["i01", "i04"]
+
+
+def test_recommender_same_seed_gives_bit_equal_weights(split: kgrec.Split) -> None:
+    config = dataclasses.replace(SMALL, epochs=2)
+    runs = [kgrec.KGRecommender(config, device="cpu", seed=5).fit(split.train) for _ in range(2)]
+    _assert_bit_equal(*runs)
+    other = kgrec.KGRecommender(config, device="cpu", seed=6).fit(split.train)
+    assert not torch.equal(other.model_.vectors.source, runs[0].model_.vectors.source)
+
+
+def test_recommender_leaves_the_global_random_state_alone(split: kgrec.Split) -> None:
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    kgrec.KGRecommender(dataclasses.replace(SMALL, epochs=1), device="cpu").fit(split.train)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def _with_other_held_out_events(split: kgrec.Split, part: str) -> kgrec.Dataset:
+    """The same fixed split, every event of one part on another item, of another type, at another time."""
+    parts = {name: data.events for name, data in split.parts.items()}
+    shifted = {item: ITEMS[(place + 5) % 12] for place, item in enumerate(ITEMS)}
+    parts[part] = parts[part].with_columns(
+        pl.col("item_id").replace(shifted), pl.col("timestamp") + 77, pl.lit("cart").alias("event")
+    )
+    return kgrec.Dataset(items=tiny_items(), events=parts)
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_fit_when_every_held_out_event_changes_gives_bit_equal_weights(split: kgrec.Split, part: str) -> None:
+    config = dataclasses.replace(SMALL, epochs=3)
+    runs = []
+    for dataset in (kgrec.Dataset(items=tiny_items(), events={n: d.events for n, d in split.parts.items()}),
+                    _with_other_held_out_events(split, part)):
+        fixed = dataset.split("fixed")
+        runs.append(kgrec.KGRecommender(config, device="cpu", seed=1).fit(fixed.train, validation=fixed.validation))
+    _assert_bit_equal(*runs)
+
+
+def test_fit_with_early_stopping_ignores_every_test_event(split: kgrec.Split) -> None:
+    config = dataclasses.replace(SMALL, epochs=8, patience=1)
+    runs = []
+    for dataset in (kgrec.Dataset(items=tiny_items(), events={n: d.events for n, d in split.parts.items()}),
+                    _with_other_held_out_events(split, "test")):
+        fixed = dataset.split("fixed")
+        runs.append(kgrec.KGRecommender(config, device="cpu", seed=1).fit(fixed.train, validation=fixed.validation))
+    _assert_bit_equal(*runs)
+
+
+def test_fit_graph_holds_no_edge_of_a_user(fitted: kgrec.KGRecommender) -> None:
+    assert "User" not in fitted.model_.graph.nodes
+
+
+def test_fit_on_a_graph_with_user_edges_gives_the_same_weights(split: kgrec.Split) -> None:
+    config = dataclasses.replace(SMALL, epochs=2)
+    plain = kgrec.KGRecommender(config, device="cpu").fit(split.train)
+    graph = kgrec.KnowledgeGraph.from_dataset(split.train, users=True)
+    assert "User" in graph.nodes
+    _assert_bit_equal(plain, kgrec.KGRecommender(config, device="cpu").fit(split.train, graph=graph))
+
+
+def test_network_gives_every_parameter_a_finite_gradient(split: kgrec.Split) -> None:
+    items = Vocabulary(split.train.items["item_id"])
+    data = features(kgrec.KnowledgeGraph.from_dataset(split.train), items, SMALL, seed=0, device=torch.device("cpu"))
+    network = RecommenderNetwork(SMALL, data, len(items))
+    histories = kgrec.KGRecommender(SMALL, device="cpu").fit(split.train).model_.histories
+    vectors = network.item_vectors()
+    behaviour, scorer = network.serving.behaviour, network.serving.scorer
+    torch.nn.init.normal_(behaviour.following.weight)  # starts at zero, which would hide what lies behind it
+    users = network.serving.users(vectors, latest(histories, 6))
+    click = scorer.click(users, vectors.target[: len(users) % 12 + 1].mean(0).expand_as(users), vectors.bias[0].expand(40))
+    newcomer = behaviour.newcomer.sum()
+    (scorer.rank(users, vectors.target, vectors.bias).square().sum() + click.square().sum() + newcomer).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+def test_user_vectors_of_a_batch_equal_those_one_by_one(fitted: kgrec.KGRecommender) -> None:
+    model = fitted.model_
+    together = model.user_vectors(model.histories)
+    alone = torch.cat([model.user_vectors(model.histories.take(np.array([user]))) for user in range(40)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_item_order_permuted_gives_the_same_item_vocabulary_scores_shape(split: kgrec.Split) -> None:
+    reversed_items = kgrec.Dataset(items=tiny_items().reverse(), events={n: d.events for n, d in split.parts.items()})
+    fixed = reversed_items.split("fixed")
+    recommender = kgrec.KGRecommender(SMALL, device="cpu", seed=3).fit(fixed.train, validation=fixed.validation)
+    lists = recommender.recommend(k=1)
+    same = (lists["user_id"].str.slice(1).cast(pl.Int64) % 2) == (lists["item_id"].str.slice(1).cast(pl.Int64) % 2)
+    assert same.mean() > 0.9
+
+
+def test_predict_click_prefers_what_was_clicked(fitted: kgrec.KGRecommender) -> None:
+    unseen = fitted.recommend(k=12)
+    answer = fitted.predict_click(unseen.select("user_id", "item_id"))
+    assert answer["click_probability"].is_between(0, 1).all()
+    user, item = (answer[name].str.slice(1).cast(pl.Int64) for name in ("user_id", "item_id"))
+    own = user % 2 == item % 2
+    assert answer.filter(own)["click_probability"].mean() > 2 * answer.filter(~own)["click_probability"].mean()
+    assert fitted.model_.click_basis == "impressions"
+    frame = fitted.predict_click(pl.DataFrame({"user_id": ["u00"], "item_id": ["i00"], "slot": [1]}))
+    assert frame.columns == ["user_id", "item_id", "slot", "click_probability"]
+
+
+def test_predict_click_without_impressions_says_sampled() -> None:
+    split = checkerboard().split("leave_last_out")
+    recommender = kgrec.KGRecommender(dataclasses.replace(SMALL, epochs=2), device="cpu").fit(split.train)
+    assert recommender.model_.click_basis == "sampled"
+    assert 0 <= recommender.evaluate(split.test)["auc"] <= 1
+
+
+def test_similar_items_are_of_the_same_colour(fitted: kgrec.KGRecommender) -> None:
+    near = fitted.similar_items(["i00", "i01"], k=3)
+    assert near["rank"].to_list() == [1, 2, 3, 1, 2, 3]
+    assert "i00" not in near.filter(pl.col("item_id") == "i00")["similar_item_id"]
+    assert near["score"].is_between(-1.001, 1.001).all()
+
+
+def test_explain_names_the_path_and_the_event(fitted: kgrec.KGRecommender) -> None:
+    item = fitted.recommend(["u00"], k=1)["item_id"][0]
+    explanation = fitted.explain("u00", item)
+    assert explanation.paths
+    assert "Even" in explanation.paths[0].text or "Low" in explanation.paths[0].text or "High" in explanation.paths[0].text
+    assert "which you" in explanation.reason
+    assert explanation.to_dict()["paths"][0]["steps"]
+    assert explanation.closest is not None
+
+
+def test_recommend_for_unknown_users_raises_skips_or_starts_cold(fitted: kgrec.KGRecommender) -> None:
+    with pytest.raises(UnknownIdError, match="'nobody'"):
+        fitted.recommend(["u00", "nobody"])
+    assert fitted.recommend(["u00", "nobody"], on_unknown="skip")["user_id"].unique().to_list() == ["u00"]
+    assert fitted.recommend(["nobody"], k=5, on_unknown="cold_start").height == 5
+
+
+def test_recommend_for_a_session_never_seen_follows_its_items(fitted: kgrec.KGRecommender) -> None:
+    session = pl.DataFrame({"user_id": ["s", "s"], "item_id": ["i01", "i03"]})
+    first = fitted.recommend(histories=session, k=1)["item_id"][0]
+    assert int(first[1:]) % 2 == 1
+    assert first not in ("i01", "i03")
+
+
+def test_recommender_before_fit_says_so() -> None:
+    with pytest.raises(NotFittedError, match=r"call fit\(\) first"):
+        kgrec.KGRecommender(SMALL, device="cpu").recommend(["u00"])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda rec: rec.recommend("u00"), "expected a list of ids"),
+        (lambda rec: rec.recommend(["u00"], k=0), "k is 0"),
+        (lambda rec: rec.recommend(["u00"], candidates=["zzz"]), "unknown item_ids 'zzz'"),
+        (lambda rec: rec.similar_items(["zzz"]), "unknown item_ids 'zzz'"),
+        (lambda rec: rec.explain("u00", "zzz"), "unknown item_ids 'zzz'"),
+        (lambda rec: rec.explain("nobody", "i00"), "unknown user_id 'nobody'"),
+        (lambda rec: rec.predict_click(pl.DataFrame({"user": ["a"]})), "missing columns"),
+    ],
+)
+def test_recommender_on_bad_input_raises_one_clear_error(fitted: kgrec.KGRecommender, call: object, message: str) -> None:
+    with pytest.raises((ConfigError, DataError, UnknownIdError), match=message):
+        call(fitted)  # type: ignore[operator]
+
+
+def test_config_out_of_range_lists_every_fault() -> None:
+    with pytest.raises(ConfigError, match="2 faults") as caught:
+        kgrec.RecommenderConfig(dropout=2.0, epochs=0)
+    assert "dropout is 2.0" in str(caught.value)
+    assert "epochs is 0" in str(caught.value)
+
+
+def test_device_cuda_without_cuda_raises() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(ConfigError, match="sees no CUDA"):
+        kgrec.KGRecommender(device="cuda")
+
+
+@pytest.mark.gpu
+def test_recommender_on_cuda_ranks_as_on_cpu(split: kgrec.Split) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA here")
+    lists = kgrec.KGRecommender(SMALL, device="cuda", seed=3).fit(split.train, validation=split.validation).recommend(k=1)
+    same = (lists["user_id"].str.slice(1).cast(pl.Int64) % 2) == (lists["item_id"].str.slice(1).cast(pl.Int64) % 2)
+    assert same.mean() > 0.9
