@@ -40,7 +40,19 @@ def test_timestamp_text_becomes_epoch_seconds(text: str, seconds: float) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["noon", "2014-02-30", "2014-13-01", "2014-01-01T25:00", "2014-01", "nan", "inf", "1 2"]
+    "text",
+    [
+        "noon",
+        "2014-02-30",
+        "2014-13-01",
+        "2014-01-01T25:00",
+        "2014-01-01T10:00:61",
+        "2014-01-01T10:60",
+        "2014-01",
+        "nan",
+        "inf",
+        "1 2",
+    ],
 )
 def test_timestamp_bad_text_is_marked(text: str) -> None:
     parsed, bad = parse_timestamps(pl.Series([text, None, "3"]))

@@ -157,3 +157,17 @@ def test_report_as_text_is_a_table() -> None:
 
 def test_report_without_lines_says_nothing_to_report() -> None:
     assert str(CleaningReport.of([])) == "Cleaning report: nothing to report"
+
+
+def test_cleaning_events_of_one_second_that_differ_in_its_fraction_are_no_duplicates() -> None:
+    events = {"user_id": ["u"] * 3, "item_id": ["a"] * 3, "timestamp": [1.25, 1.75, 1.25]}
+    dataset = Dataset(items=ITEMS, events=events)
+    assert dataset.events.height == 2
+    assert dataset.report.rows("events", "exact duplicate") == 1
+
+
+def test_cleaning_nan_is_a_missing_value() -> None:
+    items = {"item_id": ["a", "b"], "price": ["nan", "2"], "weight": [float("nan"), 0.5]}
+    dataset = Dataset(items=items, events={"user_id": ["u"], "item_id": ["a"], "value": [float("nan")]})
+    assert dataset.items.select("price", "weight").rows() == [(None, None), (2.0, 0.5)]
+    assert dataset.events["value"].to_list() == [None]

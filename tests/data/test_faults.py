@@ -147,6 +147,10 @@ def test_dataset_bad_item_column_is_a_fault(columns: dict[str, list[object]], ex
         ({"quantity": ["1", "two"]}, "1 row with a quantity that is not a number (row 2: 'two')"),
         ({"timestamp": [True, False]}, "2 rows with a bad timestamp"),
         ({"timestamp": ["inf", "nan"]}, "2 rows with a bad timestamp"),
+        (
+            {"timestamp": [-1.5e12, 0]},
+            "1 row with a timestamp that looks like milliseconds or finer (row 1: -1500000000000.0)",
+        ),
         ({"session_id": [1.0, 2.0]}, "column 'session_id' holds floating-point numbers (1.0, 2.0)"),
     ],
 )

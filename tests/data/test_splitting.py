@@ -250,6 +250,13 @@ def test_random_same_seed_same_split_and_other_seed_another() -> None:
     assert not first.equals(other)
 
 
+def test_random_of_a_seed_never_changes() -> None:
+    """Noted once: a change here makes every earlier random split irreproducible."""
+    whole = dataset(*[("u", item, 1) for item in ITEM_IDS], ("u", "a", 2, "impression"), ("v", "b", 3, "impression"))
+    split = whole.split("random", (0.5, 0.25, 0.25), seed=7)
+    assert (items(split.train), items(split.validation), items(split.test)) == (list("acfhab"), ["b", "d"], ["e", "g"])
+
+
 def test_random_keeps_all_rows_of_a_pair_in_one_part() -> None:
     split = _checkerboard().split("random", (0.4, 0.3, 0.3))
     pairs = [set(part.events.select("user_id", "item_id").rows()) for part in split.parts.values()]
@@ -266,6 +273,13 @@ def test_random_repeats_of_a_pair_stay_together() -> None:
 
 
 # --- fixed, errors, what a split holds
+
+
+def test_fixed_part_has_no_parts_of_its_own() -> None:
+    parts = {part: {"user_id": ["u"], "item_id": [item]} for part, item in zip(PARTS, "abc", strict=True)}
+    split = Dataset(items={"item_id": ITEM_IDS}, events=parts).split("fixed")
+    with pytest.raises(DataError, match="no fixed parts"):
+        split.train.split("fixed")
 
 
 def test_fixed_without_given_parts_is_a_data_error() -> None:
