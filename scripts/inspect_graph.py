@@ -21,7 +21,7 @@ import polars as pl
 from command_line import run_script
 
 import kgrec
-from kgrec.graph.schema import list_queries, read_query
+from kgrec.graph.schema import list_queries
 
 
 def main() -> None:
@@ -39,16 +39,18 @@ def main() -> None:
     if args.list:
         for query in list_queries():
             print(f"{query.name}\n    {query.purpose}")
+            for parameter in query.parameters:
+                default = "required" if parameter.required else f"default {parameter.default}"
+                print(f"    --set {parameter.name}=...  {parameter.meaning} ({default})")
         return
     if not (args.uri or args.path or os.environ.get("NEO4J_URI")):
         sys.exit("error: name a store: --path FOLDER for a local one, or --uri / NEO4J_URI for a Neo4j")
-    values = dict(pair.partition("=")[::2] for pair in args.set)
+    values = {name: parsed(text) for name, _, text in (pair.partition("=") for pair in args.set)}
     with kgrec.open_graph(args.uri, args.path) as store:
         if args.query:
-            query = read_query(args.query)
-            answer = store.query(query.cypher, {**query.defaults, **{name: parsed(text) for name, text in values.items()}})
+            answer = store.run_named(args.query, values)
         elif args.cypher:
-            answer = store.query(args.cypher, {name: parsed(text) for name, text in values.items()})
+            answer = store.query(args.cypher, values)
         else:
             answer = store.counts()
     write(answer, args.format)

@@ -112,7 +112,7 @@ class Neo4jServer:
         (self._home / "conf" / "neo4j.conf").write_text(CONFIG.format(port=port))
         main = ["org.neo4j.server.CommunityEntryPoint", f"--home-dir={self._home}"]
         command = ["java", *JAVA_OPTIONS, "-cp", f"{jars}/*", *main, f"--config-dir={self._home / 'conf'}"]
-        with open(self._home / "console.log", "w") as log:
+        with (self._home / "console.log").open("w") as log:
             self._process = subprocess.Popen(
                 ["sh", "-c", RUN_WHILE_STDIN_IS_OPEN, str(self._home), *command],
                 stdin=subprocess.PIPE,

@@ -21,7 +21,7 @@ SMALL = RecommenderConfig(
     epochs=80,
     patience=None,
     history_length=6,
-    batch_size=16,
+    batch_size=64,
     learning_rate=5e-3,
 )
 

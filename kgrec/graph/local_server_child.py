@@ -22,6 +22,7 @@ DATABASE = "kgrec"
 WRITER = "root"  # the server's own administrator
 READER = "reader"  # may read records and nothing else: what makes `store.query` read-only
 LOCK_WAIT = 15.0  # seconds; how long a server whose owner died may take to let go of the folder
+MAX_MESSAGE_BYTES = 64 * 2**20  # the server's own limit of 16 MiB would refuse a long description
 STOP_LIMIT = 20.0  # seconds; a stop that takes longer is cut off
 
 
@@ -34,17 +35,17 @@ def main(arguments: list[str]) -> int:
     threading.Thread(target=_watch_stdin, args=(stopping,), daemon=True).start()
     lock = _lock(Path("server.lock"), owner_pid)
     if lock is None:
-        print(json.dumps({"failed": "locked", "holder": _holder()}), flush=True)
+        _report(sys.stdout, {"failed": "locked", "holder": _holder()})
         return 3
     Path("server.json").write_text(json.dumps({"pid": os.getpid(), "owner_pid": owner_pid}), encoding="utf-8")
-    report = _redirect_output()
+    channel = _redirect_output()
     try:
         from arcadedb_embedded import ArcadeDBServer
     except ImportError:
-        print(json.dumps({"failed": "missing"}), file=report, flush=True)
+        _report(channel, {"failed": "missing"})
         return 4
     server = _make_server(ArcadeDBServer, heap, _new_passwords())
-    print(json.dumps({"bolt_port": _bolt_port(server)}), file=report, flush=True)
+    _report(channel, {"bolt_port": _bolt_port(server)})
     while not stopping.wait(1.0) and os.getppid() == owner_pid:
         pass
     _cut_off_later()
@@ -53,6 +54,11 @@ def main(arguments: list[str]) -> int:
         os.chdir(folder.parent)
         shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def _report(channel: TextIO, answer: dict[str, Any]) -> None:
+    channel.write(json.dumps(answer) + "\n")
+    channel.flush()
 
 
 def _watch_stdin(stopping: threading.Event) -> None:
@@ -70,13 +76,13 @@ def _cut_off_later() -> None:
 
 def _redirect_output() -> TextIO:
     """Send this process's output to FOLDER/log/server.log; return the old stdout, the channel to the owner."""
-    report = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     Path("log").mkdir(exist_ok=True)
     log = os.open("log/server.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.environ["ARCADEDB_JVM_ERROR_FILE"] = "./log/hs_err_pid%p.log"
-    return report
+    return channel
 
 
 def _new_passwords() -> dict[str, str]:
@@ -85,7 +91,7 @@ def _new_passwords() -> dict[str, str]:
     Path("config/server-users.jsonl").unlink(missing_ok=True)
     path = Path("passwords.json")
     path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(passwords, file)
     return passwords
 
@@ -95,6 +101,8 @@ def _make_server(server_type: Any, heap: str, passwords: dict[str, str]) -> Any:
         "host": "127.0.0.1",
         "http_port": 0,  # 0: the kernel picks a free port, so there is no gap in which another process can take it
         "bolt_port": 0,
+        "bolt_maxMessageSize": MAX_MESSAGE_BYTES,
+        "bolt_packstream_maxValueLength": MAX_MESSAGE_BYTES,
         "server_plugins": "Bolt:com.arcadedb.bolt.BoltProtocolPlugin",
         "mode": "development",  # "production" hides the reason of every error from the client
     }

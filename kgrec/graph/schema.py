@@ -80,7 +80,8 @@ class NamedQuery:
         """
         given = dict(values or {})
         known = [parameter.name for parameter in self.parameters]
-        faults = [f"parameter {name!r} is unknown; there are: {list_first(known)}" for name in given.keys() - set(known)]
+        unknown = given.keys() - set(known)
+        faults = [f"parameter {name!r} is unknown; there are: {list_first(known)}" for name in unknown]
         bound = {parameter.name: given.get(parameter.name, parameter.default) for parameter in self.parameters}
         faults += [f"parameter {p.name!r} needs a value: {p.meaning}" for p in self.parameters if bound[p.name] is None]
         raise_faults(GraphError, f"query {self.name!r}", sorted(faults))
@@ -202,11 +203,13 @@ def _schema_faults(schema: GraphSchema) -> list[str]:
         if not table.meaning:
             faults.append(f"{table.name}: `meaning` is missing")
     for relation in schema.relations.values():
-        for end in (relation.head, relation.tail):
-            if end not in schema.labels:
-                faults.append(f"{relation.name}: its end {end!r} is not a label; there are {', '.join(schema.labels)}")
+        lost = [end for end in (relation.head, relation.tail) if end not in schema.labels]
+        faults += [
+            f"{relation.name}: its end {end!r} is no label; there are {', '.join(schema.labels)}" for end in lost
+        ]
     for label in schema.labels.values():
-        faults += [f"{label.name}: index on {key!r}, no property" for key in label.indexes if key not in label.properties]
+        lost = [key for key in label.indexes if key not in label.properties]
+        faults += [f"{label.name}: index on {key!r}, which is no property" for key in lost]
     return faults
 
 

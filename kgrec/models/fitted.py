@@ -55,17 +55,13 @@ class FittedModel:
     @torch.no_grad()
     def user_vectors(self, histories: Histories, batch_size: int = 2048) -> Tensor:
         """The vector of each history, shape (num_users, dim), unit length."""
-        parts = [
-            self.network.users(
-                self.vectors,
-                latest(
-                    histories.take(np.arange(begin, min(begin + batch_size, histories.num_users))),
-                    self.config.history_length,
-                ).to(self.device),
-            )
-            for begin in range(0, histories.num_users, batch_size)
-        ]
-        return torch.cat(parts) if parts else self.vectors.source.new_zeros(0, self.config.embedding_dim)
+        order = np.argsort(histories.lengths, kind="stable")  # like lengths together: little padding
+        vectors = self.vectors.source.new_zeros(histories.num_users, self.config.embedding_dim)
+        for begin in range(0, len(order), batch_size):
+            users = order[begin : begin + batch_size]
+            batch = latest(histories.take(users), self.config.history_length).to(self.device)
+            vectors[torch.from_numpy(users).to(self.device)] = self.network.users(self.vectors, batch)
+        return vectors
 
     @torch.no_grad()
     def vectors_at(self, histories: Histories, user_index: np.ndarray, place: np.ndarray) -> Tensor:

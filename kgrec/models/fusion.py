@@ -109,7 +109,8 @@ def _projection(width: int, dim: int, norm: float) -> nn.Linear:
 
 def _useful_edges(edges: list[Edge], num_layers: int) -> tuple[list[list[Edge]], tuple[str, ...]]:
     """For each layer the edges that can still reach a product, and the labels whose vectors take part."""
-    needed, layers = {PRODUCT}, []
+    needed: set[str] = {PRODUCT}
+    layers: list[list[Edge]] = []
     for _ in range(num_layers):
         useful = [edge for edge in edges if edge[1] in needed]
         layers.insert(0, useful)

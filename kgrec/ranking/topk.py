@@ -67,7 +67,13 @@ def _batches(
 
 
 def _sorted_top(scores: Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
-    best, items = torch.topk(scores, k, dim=1)
-    top, index = best.cpu().numpy(), items.cpu().numpy()
+    """The k best of each row, ties by index: where the last place is tied with one left out, by a full stable sort."""
+    best, items = torch.topk(scores, min(k + 1, scores.shape[1]), dim=1)
+    if best.shape[1] > k:
+        tied = torch.nonzero((best[:, k - 1] == best[:, k]) & best[:, k].isfinite())[:, 0]
+        if len(tied):
+            values, places = torch.sort(scores[tied], dim=1, descending=True, stable=True)
+            best[tied], items[tied] = values[:, : k + 1], places[:, : k + 1]
+    top, index = best[:, :k].cpu().numpy(), items[:, :k].cpu().numpy()
     order = np.lexsort((index, -top), axis=1)
     return np.take_along_axis(top, order, 1), np.take_along_axis(index, order, 1)

@@ -160,7 +160,8 @@ class Windows:
         """The window in which each place `(user, events before it)` falls, shape (num_places,), int64."""
         counts = _windows_per_user(histories.lengths, self.length)
         first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        return first[user] + np.clip((place - 2) // (self.length - 1), 0, counts[user] - 1)
+        window: np.ndarray = first[user] + np.clip((place - 2) // (self.length - 1), 0, counts[user] - 1)
+        return window
 
 
 def cut_windows(histories: Histories, length: int) -> Windows:

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 LEAST_STEPS = 50  # between two looks at validation: an epoch of a small shop is too short to judge
 DECAY, DECAYS = 0.3, 2  # after `patience` looks without gain: back to the best, a smaller step; so often, then stop
 WARM_UP = 50  # steps
+POOL = 16  # batches that are sorted by length together
 
 
 @dataclass(slots=True)
@@ -131,7 +132,9 @@ class _Run:
         self.example_window = window_of_example[self.example_order]
         shown = np.bincount(window_of_example, minlength=len(self.windows)) > 0
         self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | shown)
-        self.steps_per_epoch = max(1, math.ceil(len(self.useful) / config.batch_size))
+        events = int((self.windows.stop - self.windows.start).sum())
+        self.windows_per_step = max(1, round(config.batch_size * len(self.useful) / max(events, 1)))
+        self.steps_per_epoch = max(1, math.ceil(len(self.useful) / self.windows_per_step))
         own = [value for name, value in network.named_parameters() if name.startswith("fusion.own")]
         rest = [value for name, value in network.named_parameters() if not name.startswith("fusion.own")]
         groups = [{"params": own, "weight_decay": 0.0}, {"params": rest, "weight_decay": config.weight_decay}]
@@ -146,20 +149,27 @@ class _Run:
     def epoch(self, bar: Any, *, cosine_epochs: int | None, number: int) -> dict[str, float]:
         """One pass over all windows; the mean losses."""
         self.network.train()
-        order = self.numpy.permutation(self.useful)
         totals: dict[str, float] = {"ranking_loss": 0.0, "click_loss": 0.0}
         # dropout draws from the global generator: fork it, so that the library leaves the caller's alone
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=self.torch)))
-            for begin in range(0, len(order), self.config.batch_size):
-                done = (number - 1) * self.steps_per_epoch + begin // self.config.batch_size
-                self._set_step_size(done, cosine_epochs)
-                losses = self._step(order[begin : begin + self.config.batch_size])
+            for step, windows in enumerate(self._batches()):
+                self._set_step_size((number - 1) * self.steps_per_epoch + step, cosine_epochs)
+                losses = self._step(windows)
                 for name, value in losses.items():
                     totals[name] += value / self.steps_per_epoch
                 bar.update()
         self.network.eval()
         return totals
+
+    def _batches(self) -> list[np.ndarray]:
+        """All windows in a random order, those of like length together: little padding."""
+        order = self.numpy.permutation(self.useful)
+        length = (self.windows.stop - self.windows.start)[order]
+        pool = np.arange(len(order)) // (self.windows_per_step * POOL)
+        order = order[np.lexsort((length, pool))]
+        batches = [order[begin : begin + self.windows_per_step] for begin in range(0, len(order), self.windows_per_step)]
+        return [batches[place] for place in self.numpy.permutation(len(batches))]
 
     def _set_step_size(self, done: int, cosine_epochs: int | None) -> None:
         factor = min(1.0, (self.steps + 1) / WARM_UP)

@@ -1,0 +1,11 @@
+// Everything one step around a product, with the relation and its direction.
+// $id (string): the product's item_id
+// $limit (integer) = 50: most rows to return
+MATCH (p:Product {id: $id})-[r]-(n)
+RETURN type(r) AS relation,
+       CASE WHEN startNode(r) = p THEN 'out' ELSE 'in' END AS direction,
+       labels(n)[0] AS label,
+       n.id AS id,
+       coalesce(n.title, n.name, n.id) AS name
+ORDER BY relation, direction, label, id
+LIMIT $limit

@@ -1,0 +1,218 @@
+"""The graph store: a KnowledgeGraph in a graph database, asked in Cypher."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import polars as pl
+
+from kgrec.errors import StoreError
+from kgrec.graph.bolt import BoltConnection, plain
+from kgrec.graph.frames import make_frame
+from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.graph.local_server import LocalServer
+from kgrec.graph.schema import read_query
+from kgrec.graph.store_load import LoadReport, load_graph
+from kgrec.graph.store_read import Unsupported, count_edges, count_labels, read_graph
+
+DELETE_ROWS = 10_000  # nodes or edges deleted in one transaction
+
+
+def open_graph(
+    uri: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    database: str | None = None,
+) -> GraphStore:
+    """Open a graph store: a Neo4j when there is an address, else a private local server.
+
+    Parameters
+    ----------
+    uri : str, optional
+        Such as `neo4j://host:7687`; None takes the environment's NEO4J_URI.
+    path : path, optional
+        A folder: the local server keeps its data there, whatever NEO4J_URI says. With neither `path` nor an address
+        the data is temporary and gone when the store is closed.
+    username, password, database : str, optional
+        Of a Neo4j; None takes NEO4J_USERNAME (else "neo4j"), NEO4J_PASSWORD and NEO4J_DATABASE (else its default).
+
+    Returns
+    -------
+    GraphStore; use it in a `with` statement or call its `close()`.
+
+    Raises
+    ------
+    StoreError
+        If the server can't be reached or refuses the login, or the local server can't start.
+    """
+    if uri is not None and path is not None:
+        raise StoreError("give uri= (a server) or path= (a folder for the local server), not both")
+    uri = uri or (None if path is not None else os.environ.get("NEO4J_URI") or None)
+    if uri is None:
+        return _open_local(None if path is None else Path(path))
+    login = (
+        username or os.environ.get("NEO4J_USERNAME") or "neo4j",
+        os.environ.get("NEO4J_PASSWORD") if password is None else password,
+    )
+    return GraphStore(BoltConnection(uri, login, database or os.environ.get("NEO4J_DATABASE") or None))
+
+
+def _open_local(path: Path | None) -> GraphStore:
+    server = LocalServer(path)
+    try:
+        return GraphStore(BoltConnection(server.uri, server.writer, server.database, server))
+    except BaseException:
+        server.close()
+        raise
+
+
+class GraphStore:
+    """A graph database over Bolt; made by `open_graph`.
+
+    `query` is read-only unless asked otherwise, and the server is who enforces it. A Neo4j gets the query in a session
+    of access mode READ, in which it refuses every write. The local server does not look at access modes; there the
+    query runs as a user whose only right is to read records.
+    """
+
+    def __init__(self, connection: BoltConnection) -> None:
+        self._open: BoltConnection | None = connection
+        self._description = f"{connection.agent} at {connection.address}"
+
+    @property
+    def _connection(self) -> BoltConnection:
+        if self._open is None:
+            raise StoreError("the graph store is closed; open it again with open_graph()")
+        return self._open
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the private local server."""
+        return self._connection.local is not None
+
+    def load(self, graph: KnowledgeGraph, *, batch_size: int = 5000, progress: bool | None = None) -> LoadReport:
+        """Store every node and edge of `graph`, each with exactly the properties it has there.
+
+        Loading twice changes nothing. Nodes and edges that the store holds and `graph` does not are left alone.
+
+        Parameters
+        ----------
+        graph : KnowledgeGraph
+        batch_size : int
+            Most rows in one transaction.
+        progress : bool, optional
+            Show a progress bar; None shows it when stderr is a terminal.
+
+        Raises
+        ------
+        StoreError
+            If a value can't be stored (every such fault is listed, and nothing was stored), or the server is lost; a
+            load that was cut off may be run again.
+        """
+        if batch_size < 1:
+            raise StoreError(f"batch_size must be at least 1, found {batch_size}")
+        show = sys.stderr.isatty() if progress is None else progress
+        return load_graph(self._connection, graph, batch_size=batch_size, show=show)
+
+    def read_graph(self, *, on_unsupported: Unsupported = "raise") -> KnowledgeGraph:
+        """Read the whole graph back; `store.load(graph)` into an empty store, then this, gives an equal graph.
+
+        Parameters
+        ----------
+        on_unsupported : "raise" or "skip"
+            What to do with properties that a KnowledgeGraph can't hold, such as dates in a graph made by others.
+
+        Raises
+        ------
+        StoreError
+            Listing every fault: nodes with no label or several, nodes without a string `id`, unsupported properties.
+        GraphError
+            If two nodes of a label share an id, or two edges of a type join the same nodes.
+        """
+        return read_graph(self._connection, on_unsupported=on_unsupported)
+
+    def query(self, cypher: str, parameters: Mapping[str, Any] | None = None, *, write: bool = False) -> pl.DataFrame:
+        """Run a Cypher query.
+
+        Parameters
+        ----------
+        cypher : str
+            Refer to values as `$name`; never paste them into the text.
+        parameters : mapping, optional
+        write : bool
+            Let the query change the graph or its schema; otherwise the server refuses that.
+
+        Returns
+        -------
+        DataFrame with one row a record. Nodes are structs of `labels` and `properties`, relationships of `type`,
+        `head_id`, `tail_id` and `properties`, paths of `nodes` and `relationships`; a column whose values have no type
+        in common is JSON text.
+
+        Raises
+        ------
+        StoreError
+            If the server refuses the query or is lost.
+        """
+        run = self._connection.run_once if write else self._connection.run_read
+        columns, rows = run(cypher, parameters)
+        return make_frame(columns, [[plain(value) for value in row] for row in rows])
+
+    def run_named(self, name: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Run a query of `graph_schema/queries` by name; parameters that are not given take its defaults.
+
+        Raises
+        ------
+        GraphError
+            If there is no such query, a parameter it needs is missing, or it has none of that name.
+        StoreError
+            If the server refuses the query or is lost.
+        """
+        query = read_query(name)
+        return self.query(query.cypher, query.bind(parameters))
+
+    def counts(self) -> pl.DataFrame:
+        """How many nodes of each label and edges of each type there are.
+
+        Returns
+        -------
+        DataFrame: kind ("node" or "edge"), name (label or relation), head_label, tail_label (of edges), count.
+        """
+        rows: list[tuple[str, str, str | None, str | None, int]] = [
+            ("node", ":".join(labels), None, None, count) for labels, count in count_labels(self._connection).items()
+        ]
+        for (head_label, rel_type, tail_label), count in count_edges(self._connection).items():
+            rows.append(("edge", rel_type, head_label, tail_label, count))
+        text = pl.String()
+        types = {"kind": text, "name": text, "head_label": text, "tail_label": text, "count": pl.Int64()}
+        return pl.DataFrame(rows, schema=types, orient="row")
+
+    def clear(self) -> None:
+        """Delete every node and edge, in batches; constraints and indexes stay."""
+        for pattern, variable in (("()-[x]->()", "DELETE x"), ("(x)", "DETACH DELETE x")):
+            statement = f"MATCH {pattern} WITH x LIMIT $rows {variable} RETURN count(*) AS deleted"
+            while self._connection.run_write(statement, {"rows": DELETE_ROWS})[1][0][0]:
+                pass
+
+    def close(self) -> None:
+        """Close the connection and stop the local server, if there is one. Safe to call twice."""
+        if self._open is not None:
+            connection, self._open = self._open, None
+            connection.close()
+            if connection.local is not None:
+                connection.local.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"GraphStore({self._description}{'' if self._open else ', closed'})"

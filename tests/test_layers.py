@@ -1,0 +1,71 @@
+"""A stage imports only the stages above it, and each heavy package is imported in one place."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "kgrec"
+LAYERS = ["data", "graph", "tensors", "encoders", "models", "training", "ranking", "explain", "recommender", "comparison"]
+SIDES = {"evaluation": ["data"], "baselines": ["data", "graph", "tensors", "models", "ranking", "encoders"]}
+COMMON = {"errors", "config", "progress", "columns"}
+ONE_PLACE = ["neo4j", "rdflib", "transformers", "networkx"]
+
+
+def _imports(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return found
+
+
+def _type_only(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            found |= {part.module for part in node.body if isinstance(part, ast.ImportFrom) and part.module}
+    return found
+
+
+def _stage(module: str) -> str:
+    return module.split(".")[1]
+
+
+MODULES = sorted(file for file in PACKAGE.rglob("*.py") if file.parent != PACKAGE or file.stem in LAYERS)
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_module_imports_only_stages_above_its_own(file: Path) -> None:
+    own = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    above = SIDES[own] if own in SIDES else [*LAYERS[: LAYERS.index(own) + 1], *SIDES]
+    if own in LAYERS and LAYERS.index(own) < LAYERS.index("recommender"):
+        above = [stage for stage in above if stage not in SIDES]
+    used = {_stage(name) for name in _imports(file) - _type_only(file) if name.startswith("kgrec.")}
+    known = {*LAYERS, *SIDES}
+    hub = {"graph"} if file.name == "knowledge_graph.py" else set()
+    assert {stage for stage in used if stage in known} - {own} - set(above) - hub == set()
+
+
+@pytest.mark.parametrize("name", ONE_PLACE)
+def test_heavy_package_is_imported_in_at_most_one_module(name: str) -> None:
+    users = [file for file in PACKAGE.rglob("*.py") if any(part.split(".")[0] == name for part in _imports(file))]
+    assert len(users) <= 1
+
+
+def test_import_kgrec_loads_nothing_heavy() -> None:
+    code = "import sys, kgrec; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "polars", "numpy", "neo4j", "transformers", "networkx", "torch_geometric"} & set(loaded)
+
+
+def test_data_and_graph_do_not_load_torch() -> None:
+    code = "import sys, kgrec; kgrec.read_dataset; kgrec.KnowledgeGraph; kgrec.open_graph; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
