@@ -65,7 +65,9 @@ class RecommenderConfig:
     temperature: float = _setting(0.07, "starting temperature of the softmax over cosines; learned", 0.001, 10.0)
 
     epochs: int = _setting(60, "passes over the events, at most", 1, 100_000)
-    patience: int | None = _setting(2, "looks at validation without a gain before a smaller step, at last the end; None: run all epochs", 1)
+    patience: int | None = _setting(
+        2, "looks at validation without a gain before a smaller step, at last the end; None: run all epochs", 1
+    )
     validation_metric: ValidationMetric = _setting("ndcg", "what early stopping watches")
     validation_k: int = _setting(10, "cutoff of the validation metric", 1, 10_000)
     batch_size: int = _setting(2048, "events in a step, about", 1)

@@ -36,7 +36,8 @@ def main() -> None:
         folder = Path(args.data) / args.dataset
     _, split = read_split(folder, args.split, 0)
     print(
-        f"{folder.name}, {args.split}, {args.part} part, {args.seeds} seeds; {os.cpu_count()} cores, {platform.machine()}"
+        f"{folder.name}, {args.split}, {args.part} part, {args.seeds} seeds; "
+        f"{os.cpu_count()} cores, {platform.machine()}"
     )
     rows = compare(
         split,

@@ -70,7 +70,9 @@ def write(answer: pl.DataFrame, form: str) -> None:
     elif form == "json":
         print(json.dumps(answer.to_dicts(), indent=2, default=str, ensure_ascii=False))
     else:
-        with pl.Config(tbl_rows=-1, tbl_cols=-1, fmt_str_lengths=60, tbl_width_chars=160, tbl_hide_column_data_types=True):
+        with pl.Config(
+            tbl_rows=-1, tbl_cols=-1, fmt_str_lengths=60, tbl_width_chars=160, tbl_hide_column_data_types=True
+        ):
             print(answer)
 
 

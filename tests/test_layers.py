@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kgrec"
-LAYERS = ["data", "graph", "tensors", "encoders", "models", "training", "ranking", "explain", "recommender", "comparison"]
+LAYERS = [
+    "data",
+    "graph",
+    "tensors",
+    "encoders",
+    "models",
+    "training",
+    "ranking",
+    "explain",
+    "recommender",
+    "comparison",
+]
 SIDES = {"evaluation": ["data"], "baselines": ["data", "graph", "tensors", "models", "ranking", "encoders"]}
 COMMON = {"errors", "config", "progress", "columns"}
 ONE_PLACE = ["neo4j", "rdflib", "transformers", "networkx"]
@@ -66,6 +77,8 @@ def test_import_kgrec_loads_nothing_heavy() -> None:
 
 
 def test_data_and_graph_do_not_load_torch() -> None:
-    code = "import sys, kgrec; kgrec.read_dataset; kgrec.KnowledgeGraph; kgrec.open_graph; print('torch' in sys.modules)"
+    code = (
+        "import sys, kgrec; kgrec.read_dataset; kgrec.KnowledgeGraph; kgrec.open_graph; print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -100,8 +100,10 @@ def _with_other_held_out_events(split: kgrec.Split, part: str) -> kgrec.Dataset:
 def test_fit_when_every_held_out_event_changes_gives_bit_equal_weights(split: kgrec.Split, part: str) -> None:
     config = dataclasses.replace(SMALL, epochs=3)
     runs = []
-    for dataset in (kgrec.Dataset(items=tiny_items(), events={n: d.events for n, d in split.parts.items()}),
-                    _with_other_held_out_events(split, part)):
+    for dataset in (
+        kgrec.Dataset(items=tiny_items(), events={n: d.events for n, d in split.parts.items()}),
+        _with_other_held_out_events(split, part),
+    ):
         fixed = dataset.split("fixed")
         runs.append(kgrec.KGRecommender(config, device="cpu", seed=1).fit(fixed.train, validation=fixed.validation))
     _assert_bit_equal(*runs)
@@ -110,8 +112,10 @@ def test_fit_when_every_held_out_event_changes_gives_bit_equal_weights(split: kg
 def test_fit_with_early_stopping_ignores_every_test_event(split: kgrec.Split) -> None:
     config = dataclasses.replace(SMALL, epochs=8, patience=1)
     runs = []
-    for dataset in (kgrec.Dataset(items=tiny_items(), events={n: d.events for n, d in split.parts.items()}),
-                    _with_other_held_out_events(split, "test")):
+    for dataset in (
+        kgrec.Dataset(items=tiny_items(), events={n: d.events for n, d in split.parts.items()}),
+        _with_other_held_out_events(split, "test"),
+    ):
         fixed = dataset.split("fixed")
         runs.append(kgrec.KGRecommender(config, device="cpu", seed=1).fit(fixed.train, validation=fixed.validation))
     _assert_bit_equal(*runs)
@@ -138,7 +142,9 @@ def test_network_gives_every_parameter_a_finite_gradient(split: kgrec.Split) -> 
     behaviour, scorer = network.serving.behaviour, network.serving.scorer
     torch.nn.init.normal_(behaviour.following.weight)  # starts at zero, which would hide what lies behind it
     users = network.serving.users(vectors, latest(histories, 6))
-    click = scorer.click(users, vectors.target[: len(users) % 12 + 1].mean(0).expand_as(users), vectors.bias[0].expand(40))
+    click = scorer.click(
+        users, vectors.target[: len(users) % 12 + 1].mean(0).expand_as(users), vectors.bias[0].expand(40)
+    )
     newcomer = behaviour.newcomer.sum()
     (scorer.rank(users, vectors.target, vectors.bias).square().sum() + click.square().sum() + newcomer).backward()
     for name, parameter in network.named_parameters():
@@ -192,7 +198,9 @@ def test_explain_names_the_path_and_the_event(fitted: kgrec.KGRecommender) -> No
     item = fitted.recommend(["u00"], k=1)["item_id"][0]
     explanation = fitted.explain("u00", item)
     assert explanation.paths
-    assert "Even" in explanation.paths[0].text or "Low" in explanation.paths[0].text or "High" in explanation.paths[0].text
+    assert (
+        "Even" in explanation.paths[0].text or "Low" in explanation.paths[0].text or "High" in explanation.paths[0].text
+    )
     assert "which you" in explanation.reason
     assert explanation.to_dict()["paths"][0]["steps"]
     assert explanation.closest is not None
@@ -229,7 +237,9 @@ def test_recommender_before_fit_says_so() -> None:
         (lambda rec: rec.predict_click(pl.DataFrame({"user": ["a"]})), "missing columns"),
     ],
 )
-def test_recommender_on_bad_input_raises_one_clear_error(fitted: kgrec.KGRecommender, call: object, message: str) -> None:
+def test_recommender_on_bad_input_raises_one_clear_error(
+    fitted: kgrec.KGRecommender, call: object, message: str
+) -> None:
     with pytest.raises((ConfigError, DataError, UnknownIdError), match=message):
         call(fitted)  # type: ignore[operator]
 
@@ -252,6 +262,8 @@ def test_device_cuda_without_cuda_raises() -> None:
 def test_recommender_on_cuda_ranks_as_on_cpu(split: kgrec.Split) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA here")
-    lists = kgrec.KGRecommender(SMALL, device="cuda", seed=3).fit(split.train, validation=split.validation).recommend(k=1)
+    lists = (
+        kgrec.KGRecommender(SMALL, device="cuda", seed=3).fit(split.train, validation=split.validation).recommend(k=1)
+    )
     same = (lists["user_id"].str.slice(1).cast(pl.Int64) % 2) == (lists["item_id"].str.slice(1).cast(pl.Int64) % 2)
     assert same.mean() > 0.9

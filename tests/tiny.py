@@ -1,7 +1,7 @@
 """A tiny shop whose users like one colour of a checkerboard.
 
-    item   i00 i01 i02 i03 ... i11      even items: brand Even, odd items: brand Odd
-    users  u00 u02 ... like even items, u01 u03 ... like odd ones; everyone has 4 of their 6 items
+item   i00 i01 i02 i03 ... i11      even items: brand Even, odd items: brand Odd
+users  u00 u02 ... like even items, u01 u03 ... like odd ones; everyone has 4 of their 6 items
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ class PathFinder:
 
     def _path(self, nodes: list[Node], event: str) -> Path:
         steps = []
-        for begin, end in zip(nodes, nodes[1:], strict=False):
+        for begin, end in itertools.pairwise(nodes):
             edge = self.network.edges[begin, end]
             steps.append(Step(edge["rel_type"], edge["head"] == begin, end[0], end[1], self.name(end)))
         return Path(event, nodes[0][1], self.name(nodes[0]), tuple(steps))

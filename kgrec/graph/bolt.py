@@ -208,10 +208,10 @@ def plain(value: Any) -> Any:
         case None | bool() | int() | float() | str():
             return value
         case neo4j.graph.Node():
-            return {"labels": sorted(value.labels), "properties": _plain_map(value)}
+            return {"labels": sorted(value.labels), "properties": _sorted_properties(value)}
         case neo4j.graph.Relationship():
             head, tail = (None if node is None else node.get("id") for node in value.nodes)
-            return {"type": value.type, "head_id": head, "tail_id": tail, "properties": _plain_map(value)}
+            return {"type": value.type, "head_id": head, "tail_id": tail, "properties": _sorted_properties(value)}
         case neo4j.graph.Path():
             return {"nodes": plain(list(value.nodes)), "relationships": plain(list(value.relationships))}
         case neo4j.time.Date() | neo4j.time.Time() | neo4j.time.DateTime():
@@ -226,6 +226,10 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case _:
             return value
+
+
+def _sorted_properties(entity: neo4j.graph.Entity) -> dict[str, Any]:
+    return {name: plain(entity[name]) for name in sorted(entity.keys(), key=lambda name: (name != "id", name))}
 
 
 def _plain_map(items: Mapping[str, Any]) -> dict[str, Any]:

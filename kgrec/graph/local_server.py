@@ -60,6 +60,7 @@ class LocalServer:
         try:
             report = self._wait_until_ready(ready_limit)
         except BaseException:
+            self._process.kill()
             self.close()
             raise
         self.uri = f"bolt://127.0.0.1:{report['bolt_port']}"

@@ -70,6 +70,11 @@ class NamedQuery:
     cypher: str
     parameters: tuple[QueryParameter, ...] = field(default=())
 
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The parameters that have a default, with it."""
+        return {parameter.name: parameter.default for parameter in self.parameters if not parameter.required}
+
     def bind(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The query's parameters with defaults filled in.
 

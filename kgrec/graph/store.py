@@ -151,7 +151,7 @@ class GraphStore:
         -------
         DataFrame with one row a record. Nodes are structs of `labels` and `properties`, relationships of `type`,
         `head_id`, `tail_id` and `properties`, paths of `nodes` and `relationships`; a column whose values have no type
-        in common is JSON text.
+        in common is JSON text. Of an answer without rows the local server does not name the columns.
 
         Raises
         ------

@@ -41,6 +41,9 @@ class LoadReport:
     def num_edges(self) -> int:
         return sum(self.edges.values())
 
+    def __str__(self) -> str:
+        return f"{self.num_nodes:,} nodes and {self.num_edges:,} edges loaded in {self.seconds:.1f} s"
+
 
 def load_graph(connection: BoltConnection, graph: KnowledgeGraph, *, batch_size: int, show: bool) -> LoadReport:
     """Make the server hold every node and edge of `graph`, each with exactly the graph's properties.

@@ -12,7 +12,7 @@ from kgrec.tensors.hetero import PRODUCT
 from kgrec.tensors.sparse import Adjacency, mean_adjacency, sparse_product
 
 TEXT, KNOWLEDGE = "text", "knowledge"
-START_NORM = {TEXT: 1.0, KNOWLEDGE: 0.1}  # beside a node's own vector of norm `id_scale`
+START_NORM = {TEXT: 0.33, KNOWLEDGE: 0.05}  # beside a node's own vector of norm `id_scale`
 Edge = tuple[str, str, Adjacency]  # (source label, target label, operator)
 
 

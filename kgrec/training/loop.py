@@ -18,7 +18,7 @@ from kgrec.config import RecommenderConfig
 from kgrec.models.network import ItemVectors, RecommenderNetwork
 from kgrec.progress import progress_bar
 from kgrec.tensors.clicks import ClickExamples
-from kgrec.tensors.sequences import Batch, Histories, Windows, cut_windows, pad
+from kgrec.tensors.sequences import Histories, Windows, cut_windows, pad
 from kgrec.training.losses import click_loss, draw_candidates, ranking_loss
 
 logger = logging.getLogger(__name__)
@@ -110,6 +110,12 @@ def train(
     return log
 
 
+def _equal_shares(length: np.ndarray, count: int) -> np.ndarray:
+    """Which of `count` shares each window falls in, in order, so that all hold about as many events."""
+    before = np.cumsum(length) - length
+    return before * count // max(int(length.sum()), 1)
+
+
 class _Run:
     """The optimiser, the random streams and the windows of one training."""
 
@@ -132,9 +138,8 @@ class _Run:
         self.example_window = window_of_example[self.example_order]
         shown = np.bincount(window_of_example, minlength=len(self.windows)) > 0
         self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | shown)
-        events = int((self.windows.stop - self.windows.start).sum())
-        self.windows_per_step = max(1, round(config.batch_size * len(self.useful) / max(events, 1)))
-        self.steps_per_epoch = max(1, math.ceil(len(self.useful) / self.windows_per_step))
+        self.length = self.windows.stop - self.windows.start
+        self.steps_per_epoch = max(1, round(int(self.length.sum()) / config.batch_size))
         own = [value for name, value in network.named_parameters() if name.startswith("fusion.own")]
         rest = [value for name, value in network.named_parameters() if not name.startswith("fusion.own")]
         groups = [{"params": own, "weight_decay": 0.0}, {"params": rest, "weight_decay": config.weight_decay}]
@@ -163,12 +168,12 @@ class _Run:
         return totals
 
     def _batches(self) -> list[np.ndarray]:
-        """All windows in a random order, those of like length together: little padding."""
+        """All windows in a random order, in steps of about as many events each, like lengths together."""
         order = self.numpy.permutation(self.useful)
-        length = (self.windows.stop - self.windows.start)[order]
-        pool = np.arange(len(order)) // (self.windows_per_step * POOL)
-        order = order[np.lexsort((length, pool))]
-        batches = [order[begin : begin + self.windows_per_step] for begin in range(0, len(order), self.windows_per_step)]
+        pool = _equal_shares(self.length[order], math.ceil(self.steps_per_epoch / POOL))
+        order = order[np.lexsort((self.length[order], pool))]
+        share = _equal_shares(self.length[order], self.steps_per_epoch)
+        batches = np.split(order, np.flatnonzero(np.diff(share)) + 1)
         return [batches[place] for place in self.numpy.permutation(len(batches))]
 
     def _set_step_size(self, done: int, cosine_epochs: int | None) -> None:
@@ -206,7 +211,7 @@ class _Run:
         return ranking_loss(scores + correction, column[targets])
 
     def _click(self, items: ItemVectors, states: Tensor, window: np.ndarray, users: Tensor, targets: Tensor) -> Tensor:
-        """Given examples of these windows; where only negatives are given, or nothing, the targets are the positives."""
+        """Given examples of these windows; where no positives are given, the targets are the positives."""
         if not self.config.click_weight:
             return users.sum() * 0.0
         user, item, label = self._given(states, window)

@@ -75,7 +75,9 @@ def test_windows_make_every_event_the_target_of_one_window(lengths: list[int], l
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.integers(2, 9), st.data())
-def test_windows_locate_finds_a_window_that_holds_the_place(lengths: list[int], length: int, data: st.DataObject) -> None:
+def test_windows_locate_finds_a_window_that_holds_the_place(
+    lengths: list[int], length: int, data: st.DataObject
+) -> None:
     histories = _histories(lengths)
     windows = cut_windows(histories, length)
     user = data.draw(st.integers(0, len(lengths) - 1))

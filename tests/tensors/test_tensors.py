@@ -35,7 +35,9 @@ def test_mean_adjacency_gives_the_mean_of_the_sources_and_its_gradient() -> None
 #   (b) -LIKES-> [B]   products a, b in the graph, c only in the catalogue, x only in the graph
 GRAPH = KnowledgeGraph(
     {
-        "Product": pl.DataFrame({"id": ["x", "a", "b"], "title": ["X", "A", None], "description": [None, "long", None]}),
+        "Product": pl.DataFrame(
+            {"id": ["x", "a", "b"], "title": ["X", "A", None], "description": [None, "long", None]}
+        ),
         "Brand": pl.DataFrame({"id": ["B"], "name": ["Bee"]}),
         "User": pl.DataFrame({"id": ["u"]}),
     },
@@ -59,7 +61,9 @@ def test_node_texts_joins_what_a_node_says() -> None:
     assert node_texts(GRAPH, "Brand", ["B"]) == ["Bee"]
 
 
-def _examples(events: dict[str, list[object]], impressions: dict[str, list[object]] | None = None) -> tuple[object, ...]:
+def _examples(
+    events: dict[str, list[object]], impressions: dict[str, list[object]] | None = None
+) -> tuple[object, ...]:
     dataset = Dataset(items={"item_id": ["a", "b", "c"]}, events=events, impressions=impressions)
     users, items = Vocabulary(["u"]), Vocabulary(["a", "b", "c"])
     histories = build_histories(dataset.interactions, users, items)

@@ -1,0 +1,101 @@
+"""The scripts, run as a person runs them, on a tiny shop."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import checkerboard, tiny_items
+
+ROOT = Path(__file__).parents[1]
+FAST = ["use_text=false", "embedding_dim=16", "knowledge_epochs=2", "epochs=4"]
+
+
+def run(*arguments: object, status: int = 0) -> str:
+    script, *rest = map(str, arguments)
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / script, *rest], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == status, done.stderr
+    return done.stdout if status == 0 else done.stderr
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    tiny_items().write_csv(folder / "items.csv")
+    events = checkerboard().interactions.select("user_id", "item_id", "event", "timestamp")
+    events.write_csv(folder / "events.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    printed = run("train.py", shop, "--split", "leave_last_out", "--out", out, "--seed", 2, "--set", *FAST)
+    assert "validation ndcg@10" in printed
+    return out
+
+
+def test_train_writes_a_run_folder_that_says_everything(trained: Path) -> None:
+    about = json.loads((trained / "run.json").read_text("utf-8"))
+    assert about["seed"] == 2
+    assert len(about["dataset"]["fingerprint"]) == 64
+    assert {"config", "versions", "training", "seconds", "split"} <= about.keys()
+    assert about["metrics"]["validation"]["recall@10"] >= 0
+    assert (trained / "best.safetensors").is_file()
+
+
+def test_evaluate_writes_lists_that_score_as_it_prints(trained: Path, shop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "recommendations.csv"
+    printed = run("evaluate.py", trained, shop, "--split", "leave_last_out", "--part", "test", "--out", out, "-k", 3)
+    recall = float(next(line.split()[1] for line in printed.splitlines() if line.startswith("recall@3")))
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["user_id", "item_id", "rank", "score"]
+    events = checkerboard().interactions.sort("user_id", "timestamp")
+    last = dict(events.select("user_id", "item_id").iter_rows())  # the last row of a user stays
+    hits = sum(last[row["user_id"]] == row["item_id"] for row in rows if int(row["rank"]) <= 3)
+    assert f"{recall:.4f}" == f"{hits / len(last):.4f}"
+
+
+def test_recommend_prints_titles_and_reasons(trained: Path) -> None:
+    printed = run("recommend.py", trained, "--users", "u00", "-k", 2)
+    assert "which you" in printed
+    lines = run("recommend.py", trained, "--users", "u00", "-k", 2, "--json").splitlines()
+    assert [json.loads(line)["rank"] for line in lines] == [1, 2]
+
+
+def test_load_and_inspect_graph_count_brands(shop: Path, tmp_path: Path) -> None:
+    assert "Product" in run("load_graph.py", shop, "--path", tmp_path / "graph")
+    question = "MATCH (p:Product)-[:HAS_BRAND]->(b) RETURN b.name AS brand, count(p) AS products ORDER BY brand"
+    answer = run("inspect_graph.py", "--path", tmp_path / "graph", "--cypher", question, "--format", "json")
+    assert json.loads(answer) == [{"brand": "Even", "products": 6}, {"brand": "Odd", "products": 6}]
+    assert "brands_of_category" in run("inspect_graph.py", "--list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train.py", "nowhere", "--split", "random", "--out", "x"], "error:"),
+        (["recommend.py", "nowhere", "--users", "u"], "is not a saved model"),
+        (["inspect_graph.py", "--uri", "bolt://127.0.0.1:1"], "can't reach a graph server"),
+    ],
+)
+def test_script_on_bad_input_ends_with_one_clear_error(arguments: list[str], message: str, tmp_path: Path) -> None:
+    printed = run(*[str(tmp_path / "x") if part == "x" else part for part in arguments], status=1)
+    assert message in printed
+    assert "Traceback" not in printed
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    "script", sorted(file.name for file in (ROOT / "scripts").glob("*.py") if file.stem != "command_line")
+)
+def test_script_help_shows_examples(script: str) -> None:
+    assert "usage" in run(script, "--help")
