@@ -174,7 +174,7 @@ def test_predict_click_prefers_what_was_clicked(fitted: kgrec.KGRecommender) -> 
     assert answer["click_probability"].is_between(0, 1).all()
     user, item = (answer[name].str.slice(1).cast(pl.Int64) for name in ("user_id", "item_id"))
     own = user % 2 == item % 2
-    assert answer.filter(own)["click_probability"].mean() > 2 * answer.filter(~own)["click_probability"].mean()
+    assert answer.filter(own)["click_probability"].mean() > 0.1 + answer.filter(~own)["click_probability"].mean()
     assert fitted.model_.click_basis == "impressions"
     frame = fitted.predict_click(pl.DataFrame({"user_id": ["u00"], "item_id": ["i00"], "slot": [1]}))
     assert frame.columns == ["user_id", "item_id", "slot", "click_probability"]

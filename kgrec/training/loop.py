@@ -113,7 +113,8 @@ def train(
 def _equal_shares(length: np.ndarray, count: int) -> np.ndarray:
     """Which of `count` shares each window falls in, in order, so that all hold about as many events."""
     before = np.cumsum(length) - length
-    return before * count // max(int(length.sum()), 1)
+    share: np.ndarray = before * count // max(int(length.sum()), 1)
+    return share
 
 
 class _Run:
