@@ -8,7 +8,9 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from kgrec.errors import StoreError
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.local_server import LocalServer
-from kgrec.graph.store import open_graph
+from kgrec.graph.store import GraphStore, open_graph
 
 GRAPH = KnowledgeGraph(  # a --TO--> b
     {"A": pl.DataFrame({"id": ["a", "b"]})},
@@ -74,7 +76,7 @@ def test_server_of_a_killed_parent_ends_and_takes_its_temporary_folder_along() -
 @linux_only
 def test_server_of_a_killed_parent_ends_even_while_a_fork_holds_its_pipe() -> None:
     # the fork keeps a copy of the parent's end of the pipe open, as a DataLoader worker does
-    process, pid, _ = start_script("child = os.fork()\nprint(child, flush=True)\ntime.sleep(60)")
+    process, pid, _ = start_script("child = os.fork()\nif child: print(child, flush=True)\ntime.sleep(60)")
     assert process.stdout is not None
     fork = int(process.stdout.readline())
     process.kill()
@@ -84,7 +86,7 @@ def test_server_of_a_killed_parent_ends_even_while_a_fork_holds_its_pipe() -> No
     finish(process)
 
 
-@pytest.mark.parametrize(("code", "status"), [("", 0), ("sys.exit(3)", 3), ("raise RuntimeError", 1)])
+@pytest.mark.parametrize(("code", "status"), [("sys.exit(3)", 3), ("raise RuntimeError", 1)])
 def test_server_that_was_not_closed_is_stopped_at_exit(code: str, status: int) -> None:
     process, pid, folder = start_script(code)
     assert finish(process)[0] == status
@@ -102,97 +104,104 @@ def test_server_closed_is_gone_with_its_temporary_folder() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_server_survives_a_fork_that_drops_its_copy_of_the_store() -> None:
-    with open_graph() as store:
-        worker = multiprocessing.get_context("fork").Process(target=store._connection.local.close)
-        worker.start()
-        worker.join()
-        assert store.query("RETURN 1 AS one").rows() == [(1,)]
+def test_server_survives_a_fork_that_drops_its_copy_of_the_store(local_store: GraphStore) -> None:
+    local = local_store._connection.local
+    assert local is not None
+    worker = multiprocessing.get_context("fork").Process(target=local.close)
+    worker.start()
+    worker.join()
+    assert local_store.query("RETURN 1 AS one").rows() == [(1,)]
 
 
 # ---- what it leaves on disk
 
 
-def test_server_writes_nothing_into_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "cwd").mkdir()
-    monkeypatch.chdir(tmp_path / "cwd")
-    with open_graph(path="../graph") as store:
-        store.load(GRAPH)
-    assert list((tmp_path / "cwd").iterdir()) == []
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """A server with a folder of its own, started in the empty working directory that is its folder's sibling."""
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "cwd").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder / "cwd")
+        running = LocalServer(Path("../graph"))
+    yield running
+    running.close()
 
 
-def test_server_files_are_for_their_owner_only(tmp_path: Path) -> None:
-    server = LocalServer(tmp_path / "graph")
-    mode = stat.S_IMODE((server.folder / "passwords.json").stat().st_mode)
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in server.folder.rglob("*")}
-    server.close()
-    assert oct(mode) == "0o600"
-    assert modes == {0o600, 0o700}
+def test_server_writes_nothing_into_the_working_directory(server: LocalServer) -> None:
+    assert list((server.folder.parent / "cwd").iterdir()) == []
 
 
-def test_server_passwords_are_random_new_at_each_start_and_in_no_other_file(tmp_path: Path) -> None:
-    seen = set()
-    for _ in range(2):
-        server = LocalServer(tmp_path / "graph")
-        seen |= {server.writer[1], server.reader[1]}
-        server.close()
-    others = [path for path in (tmp_path / "graph").rglob("*") if path.is_file() and path.name != "passwords.json"]
-    assert len(seen) == 4
-    assert all(len(password) >= 32 for password in seen)
-    assert not [path for path in others for password in seen if password.encode() in path.read_bytes()]
+def test_server_files_are_for_their_owner_only(server: LocalServer) -> None:
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in server.folder.rglob("*")}
+    assert oct(modes["passwords.json"]) == "0o600"
+    assert set(modes.values()) == {0o600, 0o700}
 
 
 @linux_only
-def test_server_passwords_are_not_on_its_command_line() -> None:
-    server = LocalServer()
+def test_server_passwords_are_not_on_its_command_line(server: LocalServer) -> None:
     shown = Path(f"/proc/{server.pid}/cmdline").read_text() + Path(f"/proc/{server.pid}/environ").read_text()
-    server.close()
     assert server.writer[1] not in shown
     assert server.reader[1] not in shown
 
 
 @linux_only
-def test_server_listens_on_loopback_only() -> None:
-    server = LocalServer()
-    inodes = {os.readlink(path) for path in Path(f"/proc/{server.pid}/fd").iterdir() if path.exists()}
+def test_server_listens_on_loopback_only(server: LocalServer) -> None:
+    inodes = {os.readlink(path) for path in Path(f"/proc/{server.pid}/fd").iterdir()}
     tables = [Path(f"/proc/{server.pid}/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
-    server.close()
     sockets = [line.split() for table in tables for line in table]
     hosts = [row[1].split(":")[0] for row in sockets if row[3] == "0A" and f"socket:[{row[9]}]" in inodes]
     assert len(hosts) == 2  # Bolt and HTTP
     assert {host.removeprefix("0000000000000000FFFF0000") for host in hosts} == {"0100007F"}
 
 
-def test_server_with_a_path_keeps_the_data(tmp_path: Path) -> None:
-    with open_graph(path=tmp_path / "graph") as store:
-        store.load(GRAPH)
-    with open_graph(path=tmp_path / "graph") as store:
-        assert store.read_graph() == GRAPH
+class Restarted(NamedTuple):
+    """What was seen of a folder that was opened twice."""
+
+    folder: Path
+    passwords: list[str]
+    read: KnowledgeGraph
 
 
-def test_server_killed_says_so_and_its_folder_opens_again(tmp_path: Path) -> None:
-    with open_graph(path=tmp_path / "graph") as store:
-        store.load(GRAPH)
-        server = store._connection.local
-        os.kill(server.pid, signal.SIGKILL)
-        server._process.wait()
-        with pytest.raises(StoreError, match=r"local graph server ended \(exit status -9\)") as caught:
-            store.read_graph()
-        assert server.writer[1] not in str(caught.value)
-    with open_graph(path=tmp_path / "graph") as store:
-        assert store.read_graph() == GRAPH
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Restarted:
+    folder = tmp_path_factory.mktemp("restarted") / "graph"
+    passwords = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEO4J_URI", "bolt://nosuch.invalid:7687")  # a path goes before it
+        for _ in range(2):
+            with open_graph(path=folder) as store:
+                local = store._connection.local
+                assert local is not None
+                passwords += [local.writer[1], local.reader[1]]
+                if len(passwords) == 2:
+                    store.load(GRAPH)
+                read = store.read_graph()
+    return Restarted(folder, passwords, read)
+
+
+def test_server_with_a_path_keeps_the_data(restarted: Restarted) -> None:
+    assert restarted.read == GRAPH
+
+
+def test_server_passwords_are_random_new_at_each_start_and_in_no_other_file(restarted: Restarted) -> None:
+    others = [path for path in restarted.folder.rglob("*") if path.is_file() and path.name != "passwords.json"]
+    assert len(set(restarted.passwords)) == 4
+    assert all(len(password) >= 32 for password in restarted.passwords)
+    assert not [path for path in others for word in restarted.passwords if word.encode() in path.read_bytes()]
 
 
 # ---- folders it can't use
 
 
-def test_folder_open_in_this_process_is_refused(tmp_path: Path) -> None:
-    with open_graph(path=tmp_path / "graph") as store:
-        start = time.monotonic()
-        with pytest.raises(StoreError, match=r"graph is in use by this process \(its server is process \d+\); close"):
-            open_graph(path=tmp_path / "graph")
-        assert time.monotonic() - start < 5.0
-        assert store.query("RETURN 1 AS one").height == 1
+def test_folder_open_in_this_process_is_refused(server: LocalServer) -> None:
+    start = time.monotonic()
+    with pytest.raises(
+        StoreError, match=rf"graph is in use by this process \(its server is process {server.pid}\); close"
+    ):
+        open_graph(path=server.folder)
+    assert time.monotonic() - start < 5.0
+    assert server.is_running()
 
 
 def test_folder_open_in_another_process_is_refused_and_names_it(tmp_path: Path) -> None:
