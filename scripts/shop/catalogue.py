@@ -15,7 +15,7 @@ NUM_ITEMS = 1_500
 NEW_SHARE = 0.05  # launched in the last two months
 RECENT_SHARE = 0.22  # launched earlier in the year
 NEUTRAL_SHARE = 0.12  # no theme in the wording
-TAIL_SHARE = 0.55  # items few people come across
+TAIL_SHARE = 0.57  # items few people come across
 
 AttributeValues = dict[str, str | list[str]]
 
@@ -125,7 +125,7 @@ def draw_prices(
 def draw_popularity(rng: np.random.Generator) -> np.ndarray:
     """Log popularity: a body most people come across, and a long tail that few do."""
     body = 0.4 * rng.standard_normal(NUM_ITEMS)
-    tail = -3.1 + 0.9 * rng.standard_normal(NUM_ITEMS)
+    tail = -1.2 + 0.9 * rng.standard_normal(NUM_ITEMS)
     return np.where(rng.random(NUM_ITEMS) < TAIL_SHARE, tail, np.minimum(body, 1.3))
 
 
