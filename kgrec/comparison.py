@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -15,6 +15,7 @@ from kgrec.data.dataset import Dataset, Split
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.recommender import KGRecommender
 
+SIMPLE = ("popularity", "item-kNN")
 FUSED = "kgrec"
 ABLATIONS: dict[str, dict[str, bool]] = {
     "kgrec without graph": {"use_graph": False},
@@ -28,7 +29,7 @@ def compare(
     *,
     config: RecommenderConfig | None = None,
     seeds: Sequence[int] = (0,),
-    ablate: bool = False,
+    models: Sequence[str] = (*SIMPLE, FUSED),
     part: str = c.TEST,
     ks: Sequence[int] = (10, 20),
     on_row: Callable[[str], None] = lambda _: None,
@@ -39,8 +40,8 @@ def compare(
     ----------
     seeds : sequence of int
         One training each; the simple rankers have no randomness.
-    ablate : bool
-        Also train without graph, without text and without the order of events.
+    models : sequence of str
+        Any of `SIMPLE`, `FUSED` and the names of `ABLATIONS`.
     on_row : callable
         Told the name of each model before it is trained.
 
@@ -50,12 +51,13 @@ def compare(
         One row per model and seed: `model, seed, seconds` (of training) and every metric.
     """
     rows = []
-    for name, seed, make in _contestants(split, config or RecommenderConfig(), seeds, ablate):
-        on_row(name if seed is None else f"{name}, seed {seed}")
-        begun = time.perf_counter()
-        model = make()
-        seconds = time.perf_counter() - begun
-        rows.append({"model": name, "seed": seed, "seconds": seconds, **_measure(model, split.parts[part], ks)})
+    for name in models:
+        for seed in (None,) if name in SIMPLE else seeds:
+            on_row(name if seed is None else f"{name}, seed {seed}")
+            begun = time.perf_counter()
+            model = _train(name, split, config or RecommenderConfig(), seed)
+            seconds = time.perf_counter() - begun
+            rows.append({"model": name, "seed": seed, "seconds": seconds, **measure(model, split.parts[part], ks)})
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -72,24 +74,19 @@ def summary(rows: pl.DataFrame) -> pl.DataFrame:
 Model = Popularity | ItemKNN | KGRecommender
 
 
-def _contestants(
-    split: Split, config: RecommenderConfig, seeds: Sequence[int], ablate: bool
-) -> Iterator[tuple[str, int | None, Callable[[], Model]]]:
-    yield "popularity", None, lambda: Popularity(split.train)
-    yield "item-kNN", None, lambda: ItemKNN(split.train)
-    variants = {FUSED: config}
-    if ablate:
-        variants |= {name: dataclasses.replace(config, **change) for name, change in ABLATIONS.items()}  # type: ignore[arg-type]
-    for name, variant in variants.items():
-        for seed in seeds:
-            yield name, seed, _trainer(split, variant, seed)
+def _train(name: str, split: Split, config: RecommenderConfig, seed: int | None) -> Model:
+    match name:
+        case "popularity":
+            return Popularity(split.train)
+        case "item-kNN":
+            return ItemKNN(split.train)
+    change = {} if name == FUSED else ABLATIONS[name]
+    variant = dataclasses.replace(config, **change)  # type: ignore[arg-type]
+    return KGRecommender(variant, seed=seed or 0).fit(split.train, validation=split.validation)
 
 
-def _trainer(split: Split, config: RecommenderConfig, seed: int) -> Callable[[], Model]:
-    return lambda: KGRecommender(config, seed=seed).fit(split.train, validation=split.validation)
-
-
-def _measure(model: Model, part: Dataset, ks: Sequence[int]) -> dict[str, float]:
+def measure(model: Model, part: Dataset, ks: Sequence[int] = (10, 20)) -> dict[str, float]:
+    """Every metric that the model has on a part: click metrics only where it predicts clicks."""
     if isinstance(model, KGRecommender):
         return model.evaluate(part, ks)
     lists = model.recommend_part(part, max(ks))

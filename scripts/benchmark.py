@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 from command_line import SPLITS, read_split, run_script, settings
 
-from kgrec.comparison import compare, summary
+from kgrec.comparison import ABLATIONS, FUSED, SIMPLE, compare, summary
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
         split,
         config=settings(args.set),
         seeds=range(args.seeds),
-        ablate=args.ablate,
+        models=(*SIMPLE, FUSED, *(ABLATIONS if args.ablate else ())),
         part=args.part,
         on_row=lambda name: print(f"... {name}", file=sys.stderr, flush=True),
     )

@@ -81,13 +81,14 @@ class BoltConnection:
         cypher: str,
         parameters: Mapping[str, Any] | None,
         consume: Callable[[list[str], Iterator[Rows]], T],
+        page_rows: int = PAGE_ROWS,
     ) -> T:
         """Hand a read query's columns and its pages of rows to `consume`; the whole is retried when the server asks."""
 
         def work() -> T:
-            with self._session(write=False) as session:
+            with self._session(write=False, page_rows=page_rows) as session:
                 result = session.run(cypher, dict(parameters or {}))
-                return consume(list(result.keys()), _pages(result))
+                return consume(list(result.keys()), _pages(result, page_rows))
 
         return self._attempt(work, write=False)
 
@@ -134,13 +135,13 @@ class BoltConnection:
                 session.run("RETURN 1 AS one").consume()
         return self._writer.get_server_info().agent
 
-    def _session(self, *, write: bool) -> neo4j.Session:
+    def _session(self, *, write: bool, page_rows: int = PAGE_ROWS) -> neo4j.Session:
         driver = self._writer if write else self._reader
         return driver.session(
             database=self.database,
             default_access_mode=neo4j.WRITE_ACCESS if write else neo4j.READ_ACCESS,
             bookmark_manager=self._bookmarks,
-            fetch_size=PAGE_ROWS // 2,
+            fetch_size=max(1, page_rows // 2),
         )
 
     def _make_driver(self, uri: str, auth: tuple[str, str | None]) -> neo4j.Driver:
@@ -255,8 +256,8 @@ def _is_transient(error: DriverError | Neo4jError) -> bool:
     return error.is_retryable() or "ConcurrentModification" in str(error)
 
 
-def _pages(result: neo4j.Result) -> Iterator[Rows]:
-    while rows := result.fetch(PAGE_ROWS):
+def _pages(result: neo4j.Result, page_rows: int = PAGE_ROWS) -> Iterator[Rows]:
+    while rows := result.fetch(page_rows):
         yield rows
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import polars as pl
 
 from kgrec.errors import StoreError, list_first, raise_faults
-from kgrec.graph.bolt import BoltConnection, Rows
+from kgrec.graph.bolt import PAGE_ROWS, BoltConnection, Rows
 from kgrec.graph.frames import MixedTypesError, column_type, common_type
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, PROPERTY_TYPES, TAIL_ID, EdgeType, KnowledgeGraph
 from kgrec.graph.schema import quote
@@ -35,20 +35,11 @@ def read_graph(connection: BoltConnection, *, on_unsupported: Unsupported = "rai
     faults = [f"{count:,} nodes have the labels {list(found)}; kgrec reads nodes of one label"
               for found, count in labels.items() if len(found) != 1]  # fmt: skip
     raise_faults(StoreError, f"the graph at {connection.address}", faults)
-    nodes: dict[str, pl.DataFrame] = {}
+    nodes = {label: _read_nodes(connection, label, on_unsupported, faults) for (label,) in labels}
     edges: dict[EdgeType, pl.DataFrame] = {}
-    for (label,) in labels:
-        pattern = f"MATCH (n:{quote(label)})"
-        columns = [(name, f"n.{quote(name)}") for name in _property_names(connection, pattern, "n")]
-        table = _read_table(connection, pattern, columns)
-        nodes[label] = table.finish(f"nodes {label!r}", [ID], on_unsupported, faults)
-    for edge_type in count_edges(connection):
-        head_label, rel_type, tail_label = edge_type
-        pattern = f"MATCH (h:{quote(head_label)})-[r:{quote(rel_type)}]->(t:{quote(tail_label)})"
-        columns = [(name, f"r.{quote(name)}") for name in _property_names(connection, pattern, "r")]
-        table = _read_table(connection, pattern, [(HEAD_ID, "h.id"), (TAIL_ID, "t.id"), *columns])
-        where = f"edges {'-'.join(edge_type)}"
-        edges[edge_type] = table.finish(where, [HEAD_ID, TAIL_ID], on_unsupported, faults)
+    for edge_type, count in count_edges(connection).items():
+        per_head = count // labels[(edge_type[0],)]
+        edges[edge_type] = _read_edges(connection, edge_type, per_head, on_unsupported, faults)
     raise_faults(StoreError, f"the graph at {connection.address}", faults)
     return KnowledgeGraph(nodes, edges)
 
@@ -69,22 +60,63 @@ def count_edges(connection: BoltConnection) -> dict[EdgeType, int]:
     return dict(sorted(counts.items()))
 
 
+def _read_nodes(connection: BoltConnection, label: str, on_unsupported: Unsupported, faults: list[str]) -> pl.DataFrame:
+    pattern = f"MATCH (n:{quote(label)})"
+    names = _property_names(connection, pattern, "n")
+    wanted = ", ".join(f"n.{quote(name)} AS c{place}" for place, name in enumerate(names)) or "1 AS nothing"
+    table = _read_table(connection, f"{pattern} RETURN {wanted}", names, lambda rows: rows)
+    return table.finish(f"nodes {label!r}", [ID], on_unsupported, faults)
+
+
+def _read_edges(
+    connection: BoltConnection, edge_type: EdgeType, per_head: int, on_unsupported: Unsupported, faults: list[str]
+) -> pl.DataFrame:
+    """All edges of one type; `per_head` is about how many each node of the head label has.
+
+    What a record costs the driver outweighs what is in it. So where heads have an edge or more each, the server is
+    asked for one record a head, with the list of its edges, and not for one an edge.
+    """
+    head_label, rel_type, tail_label = edge_type
+    head, tail = f"(h:{quote(head_label)})", f"(t:{quote(tail_label)})"
+    edge = f"-[r:{quote(rel_type)}]->"
+    names = _property_names(connection, f"MATCH {head}{edge}{tail}", "r")
+    values = ", ".join(["t.id", *(f"r.{quote(name)}" for name in names)])
+    if per_head < 1:
+        cypher, unpack = f"MATCH {head}{edge}{tail} RETURN h.id AS head, [{values}] AS edge", _unpack_single
+    else:
+        cypher, unpack = f"MATCH {head} RETURN h.id AS head, [(h){edge}{tail} | [{values}]] AS edges", _unpack_grouped
+    page_rows = max(1, PAGE_ROWS // max(1, per_head))
+    table = _read_table(connection, cypher, [HEAD_ID, TAIL_ID, *names], unpack, page_rows)
+    return table.finish(f"edges {'-'.join(edge_type)}", [HEAD_ID, TAIL_ID], on_unsupported, faults)
+
+
+def _unpack_single(rows: Rows) -> Rows:
+    return [(head, *edge) for head, edge in rows]
+
+
+def _unpack_grouped(rows: Rows) -> Rows:
+    return [(head, *edge) for head, edges in rows for edge in edges]
+
+
 def _property_names(connection: BoltConnection, pattern: str, variable: str) -> list[str]:
     _, rows = connection.run_read(f"{pattern} UNWIND keys({variable}) AS name RETURN DISTINCT name")
     return sorted(name for (name,) in rows)
 
 
-def _read_table(connection: BoltConnection, pattern: str, columns: Sequence[tuple[str, str]]) -> _Table:
-    names = [name for name, _ in columns]
-    wanted = ", ".join(f"{expression} AS c{place}" for place, (_, expression) in enumerate(columns)) or "1 AS none"
-
+def _read_table(
+    connection: BoltConnection,
+    cypher: str,
+    names: Sequence[str],
+    unpack: Callable[[Rows], Rows],
+    page_rows: int = PAGE_ROWS,
+) -> _Table:
     def consume(_: list[str], pages: Iterator[Rows]) -> _Table:
-        table = _Table(names)
+        table = _Table(list(names))
         for rows in pages:
-            table.add(rows)
+            table.add(unpack(rows))
         return table
 
-    return connection.stream_read(f"{pattern} RETURN {wanted}", None, consume)
+    return connection.stream_read(cypher, None, consume, page_rows)
 
 
 @dataclass

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+COSINE_SCALE = 5.0  # cosines of users and items spread over a few tenths
+
 
 class Scorer(nn.Module):
-    """Ranking: cosine over a learned temperature plus the item's popularity. Click: a small network on top of that.
+    """Ranking: cosine over a learned temperature plus the item's popularity. Click: a small network over the same.
 
     Parameters
     ----------
@@ -26,8 +28,15 @@ class Scorer(nn.Module):
         nn.init.eye_(self.target.weight)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
         self.item_bias = nn.Parameter(torch.zeros(num_items))
-        self.click_network = nn.Sequential(nn.Linear(dim + 2, 64), nn.GELU(), nn.Linear(64, 1))
-        self.click_slope = nn.Parameter(torch.tensor(0.1))
+        last = nn.Linear(64, 1)
+        nn.init.zeros_(last.weight)  # every pair starts at the base rate
+        self.click_network = nn.Sequential(nn.Linear(dim + 2, 64), nn.GELU(), last)
+
+    def set_base_rate(self, rate: float) -> None:
+        """Start the click probabilities at `rate`, from 0 to 1."""
+        last = self.click_network[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.constant_(last.bias, torch.logit(torch.tensor(rate), eps=1e-4).item())
 
     def targets(self, item_emb: Tensor) -> Tensor:
         """Item vectors on the scoring side, unit length, shape (num_items, dim)."""
@@ -62,7 +71,6 @@ class Scorer(nn.Module):
         """
         product = user_emb * target_emb
         cosine = product.sum(-1, keepdim=True)
-        inputs = torch.cat([product * product.shape[-1] ** 0.5, cosine, item_bias[:, None]], dim=-1)
-        score = cosine[:, 0] * self.log_scale.exp() + item_bias
-        logit: Tensor = self.click_network(inputs)[:, 0] + self.click_slope * score
+        inputs = torch.cat([product * product.shape[-1] ** 0.5, cosine * COSINE_SCALE, item_bias[:, None]], dim=-1)
+        logit: Tensor = self.click_network(inputs)[:, 0]
         return logit

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from kgrec.errors import GraphError
+from kgrec.graph import schema
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.schema import (
     constraint_statements,
@@ -127,10 +128,27 @@ def test_read_query_of_unknown_name_lists_the_names() -> None:
 
 
 def test_schema_has_the_labels_and_relations_of_the_catalogue() -> None:
-    schema = read_schema()
-    assert {"Product", "Brand", "Category", "AttributeValue", "Entity", "User"} == set(schema.labels)
-    assert schema.labels["Product"].properties["price"] == "float"
-    assert (schema.relations["HAS_BRAND"].head, schema.relations["HAS_BRAND"].tail) == ("Product", "Brand")
+    found = read_schema()
+    assert {"Product", "Brand", "Category", "AttributeValue", "Entity", "User"} == set(found.labels)
+    assert found.labels["Product"].properties["price"] == "float"
+    assert (found.relations["HAS_BRAND"].head, found.relations["HAS_BRAND"].tail) == ("Product", "Brand")
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["installed", "checkout"])
+def test_schema_folder_is_found_inside_the_package_or_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: bool
+) -> None:
+    folder = (tmp_path / "kgrec" if inside else tmp_path) / "graph_schema"
+    folder.mkdir(parents=True)
+    (folder / "schema.toml").touch()
+    monkeypatch.setattr(schema, "__file__", str(tmp_path / "kgrec" / "graph" / "schema.py"))
+    assert schema_folder() == folder
+
+
+def test_schema_folder_missing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "__file__", str(tmp_path / "kgrec" / "graph" / "schema.py"))
+    with pytest.raises(GraphError, match="graph_schema is missing from the installation"):
+        schema_folder()
 
 
 def test_committed_constraints_are_those_of_the_schema() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import polars as pl
 import pytest
@@ -15,6 +13,7 @@ from kgrec.errors import GraphError, StoreError
 from kgrec.graph import store_load
 from kgrec.graph.knowledge_graph import EdgeType, KnowledgeGraph
 from kgrec.graph.store import GraphStore
+from tests.same_graph import assert_same_graph
 
 HAS_BRAND: EdgeType = ("Product", "HAS_BRAND", "Brand")
 ALSO_BOUGHT: EdgeType = ("Product", "ALSO_BOUGHT", "Product")
@@ -43,50 +42,12 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture
-def graph() -> KnowledgeGraph:
-    """
-    p1 --HAS_BRAND--> acme <--HAS_BRAND-- p2          p3, bolt: no brand, no product
-    p1 --ALSO_BOUGHT {weight 0.5}--> p2 --ALSO_BOUGHT {weight 1.0, count 3}--> p2
-    """
-    return KnowledgeGraph(
-        {
-            "Product": pl.DataFrame(
-                {
-                    "id": ["p1", "p2", "p3"],
-                    "title": ["Red lamp", "Mat", None],
-                    "price": [1.0, None, 2.5],
-                    "stock": [1, 2**62, None],
-                    "sold": [True, False, None],
-                    "tags": [["a", "b"], [], None],
-                    "none": pl.Series([[], [], None], dtype=pl.List(pl.String)),
-                    "level": [float("nan"), float("inf"), -0.0],
-                }
-            ),
-            "Brand": pl.DataFrame({"id": ["acme", "bolt"]}),
-        },
-        {
-            HAS_BRAND: pl.DataFrame({"head_id": ["p1", "p2"], "tail_id": ["acme", "acme"]}),
-            ALSO_BOUGHT: pl.DataFrame(
-                {"head_id": ["p1", "p2"], "tail_id": ["p2", "p2"], "weight": [0.5, 1.0], "count": [None, 3]}
-            ),
-        },
-    )
-
-
-def assert_same(found: KnowledgeGraph, expected: KnowledgeGraph) -> None:
-    """Equal, and of equal column types (to which `==` of two frames is blind)."""
-    assert found == expected
-    for tables, others in ((found.nodes, expected.nodes), (found.edges, expected.edges)):
-        assert {key: table.schema for key, table in tables.items()} == {key: t.schema for key, t in others.items()}
-
-
 # ---- load and read back
 
 
 def test_store_read_after_load_gives_an_equal_graph(graph_store: GraphStore, graph: KnowledgeGraph) -> None:
     report = graph_store.load(graph)
-    assert_same(graph_store.read_graph(), graph)
+    assert_same_graph(graph_store.read_graph(), graph)
     assert (report.num_nodes, report.num_edges, report.num_batches) == (5, 4, 4)
     assert report.nodes == {"Brand": 2, "Product": 3}
 
@@ -96,12 +57,12 @@ def test_store_loaded_twice_is_unchanged(graph_store: GraphStore, graph: Knowled
     before = graph_store.counts()
     graph_store.load(graph)
     assert graph_store.counts().equals(before)
-    assert_same(graph_store.read_graph(), graph)
+    assert_same_graph(graph_store.read_graph(), graph)
 
 
 def test_store_loaded_in_batches_of_one_gives_the_same_graph(graph_store: GraphStore, graph: KnowledgeGraph) -> None:
     assert graph_store.load(graph, batch_size=1).num_batches == 9
-    assert_same(graph_store.read_graph(), graph)
+    assert_same_graph(graph_store.read_graph(), graph)
 
 
 def test_store_loaded_with_changed_properties_holds_exactly_the_new_ones(
@@ -113,13 +74,13 @@ def test_store_loaded_with_changed_properties_holds_exactly_the_new_ones(
         {HAS_BRAND: graph.edges[HAS_BRAND], ALSO_BOUGHT: graph.edges[ALSO_BOUGHT].select("head_id", "tail_id")},
     )
     graph_store.load(changed)
-    assert_same(graph_store.read_graph(), changed)
+    assert_same_graph(graph_store.read_graph(), changed)
 
 
 def test_store_loaded_with_a_part_of_the_graph_keeps_the_rest(graph_store: GraphStore, graph: KnowledgeGraph) -> None:
     graph_store.load(graph)
     graph_store.load(KnowledgeGraph({"Brand": pl.DataFrame({"id": ["acme"]})}, {}))
-    assert_same(graph_store.read_graph(), graph)
+    assert_same_graph(graph_store.read_graph(), graph)
 
 
 def test_store_with_hostile_strings_gives_them_back(graph_store: GraphStore) -> None:
@@ -128,7 +89,7 @@ def test_store_with_hostile_strings_gives_them_back(graph_store: GraphStore) -> 
     knows = pl.DataFrame({"head_id": HOSTILE[:-2], "tail_id": HOSTILE[1:-2] + HOSTILE[:1], "how": HOSTILE[:-2]})
     hostile = KnowledgeGraph({"Text": texts, "Name": names}, {("Name", "KNOWS", "Name"): knows})
     graph_store.load(hostile)
-    assert_same(graph_store.read_graph(), hostile)
+    assert_same_graph(graph_store.read_graph(), hostile)
 
 
 def test_store_with_hostile_property_names_gives_them_back(graph_store: GraphStore) -> None:
@@ -137,7 +98,7 @@ def test_store_with_hostile_property_names_gives_them_back(graph_store: GraphSto
     edges = pl.DataFrame({"head_id": ["a"], "tail_id": ["a"], **{name: [name] for name in names if name != "head_id"}})
     hostile = KnowledgeGraph({"A": nodes}, {("A", "TO", "A"): edges})
     graph_store.load(hostile)
-    assert_same(graph_store.read_graph(), hostile)
+    assert_same_graph(graph_store.read_graph(), hostile)
 
 
 def test_store_with_a_long_value_of_an_indexed_property_gives_it_back(graph_store: GraphStore) -> None:
@@ -145,7 +106,7 @@ def test_store_with_a_long_value_of_an_indexed_property_gives_it_back(graph_stor
     long = KnowledgeGraph({"Product": pl.DataFrame({"id": ["p1"], "title": ["t" * 2**20]})}, {})
     graph_store.load(short)  # makes the index
     graph_store.load(long)
-    assert_same(graph_store.read_graph(), long)
+    assert_same_graph(graph_store.read_graph(), long)
 
 
 def test_store_with_a_property_of_whole_and_broken_numbers_reads_it_as_floats(graph_store: GraphStore) -> None:
@@ -159,7 +120,7 @@ def test_store_splits_batches_by_bytes_as_well_as_rows(
     monkeypatch.setattr(store_load, "MAX_BATCH_BYTES", 1000)
     rows = KnowledgeGraph({"A": pl.DataFrame({"id": list("abcdef"), "text": ["x" * 400] * 5 + ["x" * 5000]})}, {})
     assert graph_store.load(rows).num_batches == 4  # 2, 2, 1 and the long one
-    assert_same(graph_store.read_graph(), rows)
+    assert_same_graph(graph_store.read_graph(), rows)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -195,11 +156,11 @@ def test_store_read_after_load_gives_an_equal_graph_whatever_it_holds(
 ) -> None:
     graph_store.clear()
     graph_store.load(graph)
-    assert_same(graph_store.read_graph(), graph)
+    assert_same_graph(graph_store.read_graph(), graph)
 
 
 def test_store_empty_reads_as_a_graph_without_tables(graph_store: GraphStore) -> None:
-    assert_same(graph_store.read_graph(), KnowledgeGraph({}, {}))
+    assert_same_graph(graph_store.read_graph(), KnowledgeGraph({}, {}))
 
 
 def test_store_cleared_holds_nothing(graph_store: GraphStore, graph: KnowledgeGraph) -> None:
@@ -248,7 +209,7 @@ def test_store_read_of_a_foreign_graph_lists_what_does_not_fit(graph_store: Grap
 def test_store_read_of_a_foreign_graph_can_skip_what_does_not_fit(graph_store: GraphStore) -> None:
     graph_store.query("CREATE (:A {id: 'a', born: date('2024-01-31'), x: 1})", write=True)
     read = graph_store.read_graph(on_unsupported="skip")
-    assert_same(read, KnowledgeGraph({"A": pl.DataFrame({"id": ["a"], "x": [1]})}, {}))
+    assert_same_graph(read, KnowledgeGraph({"A": pl.DataFrame({"id": ["a"], "x": [1]})}, {}))
 
 
 def test_store_read_of_nodes_with_two_labels_raises(graph_store: GraphStore) -> None:
@@ -269,135 +230,6 @@ def test_store_refuses_a_second_node_with_the_same_id(graph_store: GraphStore, g
         graph_store.query("CREATE (:Brand {id: 'acme'})", write=True)
 
 
-# ---- queries
-
-
-WRITES = [
-    "CREATE (:Product {id: 'new'})",
-    "CREATE (:Fresh {id: 'new'}) RETURN 1 AS one",
-    "MERGE (p:Product {id: 'new'}) RETURN p",
-    "MATCH (p:Product {id: 'p1'}) SET p.title = 'changed' RETURN p.title",
-    "MATCH (p:Product {id: 'p1'}) SET p:Fresh",
-    "MATCH (p:Product {id: 'p1'}) REMOVE p.title",
-    "MATCH (p:Product {id: 'p1'}) FOREACH (x IN [1] | SET p.price = x)",
-    "MATCH (p:Product {id: 'p1'}), (b:Brand {id: 'bolt'}) MERGE (p)-[:HAS_BRAND]->(b)",
-    "MATCH ()-[r:HAS_BRAND]->() DELETE r",
-    "MATCH (n) DETACH DELETE n",
-    "CALL { CREATE (:Product {id: 'new'}) }",
-    "CREATE CONSTRAINT fresh IF NOT EXISTS FOR (n:Fresh) REQUIRE n.id IS UNIQUE",
-    "CREATE INDEX fresh IF NOT EXISTS FOR (n:Product) ON (n.stock)",
-    "// MATCH (n) RETURN n\nMATCH (p:Product {id: 'p1'}) SET p.title = 'RETURN 1'",
-    "CREATE USER fresh SET PASSWORD 'not-a-secret-1'",
-]
-
-
-@pytest.mark.parametrize("cypher", WRITES)
-def test_query_that_writes_without_leave_is_refused(
-    graph_store: GraphStore, graph: KnowledgeGraph, cypher: str
-) -> None:
-    graph_store.load(graph)
-    with pytest.raises(StoreError, match="pass write=True if that is meant"):
-        graph_store.query(cypher)
-    assert_same(graph_store.read_graph(), graph)
-
-
-def test_query_that_writes_with_leave_changes_the_graph(graph_store: GraphStore, graph: KnowledgeGraph) -> None:
-    graph_store.load(graph)
-    answer = graph_store.query("MATCH (p:Product {id: 'p1'}) SET p.title = $t RETURN p.title", {"t": "x"}, write=True)
-    assert answer.rows() == [("x",)]
-    assert graph_store.read_graph().nodes["Product"]["title"].to_list() == ["x", "Mat", None]
-
-
-def test_query_that_writes_and_fails_leaves_nothing_behind(graph_store: GraphStore) -> None:
-    with pytest.raises(StoreError, match="/ by zero"):
-        graph_store.query("UNWIND [1, 0] AS x CREATE (:A {id: toString(x), y: 1 / x})", write=True)
-    assert graph_store.counts().height == 0
-
-
-def test_query_in_transactions_of_its_own_runs(graph_store: GraphStore) -> None:
-    cypher = "UNWIND range(1, 9) AS x CALL (x) { CREATE (:A {id: toString(x)}) } IN TRANSACTIONS OF 4 ROWS"
-    graph_store.query(cypher, write=True)
-    assert graph_store.counts()["count"].to_list() == [9]
-
-
-def test_query_parameters_are_values_and_never_cypher(graph_store: GraphStore, graph: KnowledgeGraph) -> None:
-    graph_store.load(graph)
-    cypher = "MATCH (p:Product) WHERE p.id = $id OR p.title = $id RETURN p.id AS id"
-    assert graph_store.query(cypher, {"id": "x' OR true //"}).height == 0
-    assert graph_store.query(cypher, {"id": "Mat"}).rows() == [("p2",)]
-
-
-def test_query_answer_is_a_typed_frame(graph_store: GraphStore, graph: KnowledgeGraph) -> None:
-    graph_store.load(graph)
-    frame = graph_store.query(
-        "MATCH (p:Product) RETURN p.id AS id, p.price AS price, p.stock AS stock, p.sold AS sold, p.tags AS tags,"
-        " p.none AS none ORDER BY id"
-    )
-    assert frame.schema == {
-        "id": pl.String,
-        "price": pl.Float64,
-        "stock": pl.Int64,
-        "sold": pl.Boolean,
-        "tags": pl.List(pl.String),
-        "none": pl.List(pl.Null),
-    }
-    assert frame.row(0) == ("p1", 1.0, 1, True, ["a", "b"], [])
-
-
-def test_query_answer_without_rows_is_an_empty_frame(graph_store: GraphStore) -> None:
-    answer = graph_store.query("MATCH (n:Nothing) RETURN n.id AS id, 1 AS one")
-    assert answer.height == 0
-    assert answer.columns == ([] if graph_store.is_local else ["id", "one"])  # the local server does not name them
-
-
-def test_query_answer_with_nodes_edges_and_paths_holds_them_as_structs(
-    graph_store: GraphStore, graph: KnowledgeGraph
-) -> None:
-    graph_store.load(graph)
-    row = graph_store.query(
-        "MATCH path = (p:Product {id: 'p1'})-[r:ALSO_BOUGHT]->(q) "
-        "RETURN q, r, path, [q] AS many, q {.id, .stock} AS map"
-    ).to_dicts()[0]
-    node = {"labels": ["Product"], "properties": {"id": "p2", "level": float("inf"), "none": [], "sold": False,
-            "stock": 2**62, "tags": [], "title": "Mat"}}  # fmt: skip
-    edge = {"type": "ALSO_BOUGHT", "head_id": "p1", "tail_id": "p2", "properties": {"weight": 0.5}}
-    assert row["q"] == node
-    assert row["r"] == edge
-    assert row["many"] == [node]
-    assert row["map"] == {"id": "p2", "stock": 2**62}
-    assert [one["properties"]["id"] for one in row["path"]["nodes"]] == ["p1", "p2"]
-    assert row["path"]["relationships"] == [edge]
-
-
-def test_query_answer_of_unlike_values_is_json_text(graph_store: GraphStore) -> None:
-    assert graph_store.query("UNWIND [1, 'a', null] AS x RETURN x")["x"].to_list() == ["1", '"a"', None]
-
-
-def test_query_answer_with_dates_holds_dates(graph_store: GraphStore) -> None:
-    row = graph_store.query("RETURN date('2024-01-31') AS day, datetime('2024-01-31T10:00:00+02:00') AS moment").row(0)
-    assert row[0] == dt.date(2024, 1, 31)
-    assert row[1] == dt.datetime(2024, 1, 31, 8, tzinfo=dt.UTC)
-
-
-@pytest.mark.parametrize(
-    ("cypher", "parameters", "part"),
-    [
-        ("MATCH (n RETURN n", {}, "SyntaxError"),
-        ("RETURN $missing", {}, "missing"),
-        ("RETURN nothing", {}, "nothing"),
-        ("RETURN 1 / 0", {}, "/ by zero"),
-        ("RETURN $x", {"x": object()}, "Values of type"),
-        ("RETURN $x", {"x": 2**70}, "too large"),
-    ],
-)
-def test_query_the_server_can_not_run_raises_with_its_message(
-    graph_store: GraphStore, cypher: str, parameters: dict[str, Any], part: str
-) -> None:
-    with pytest.raises(StoreError, match=part):
-        graph_store.query(cypher, parameters)
-    assert graph_store.query("RETURN 1 AS one").rows() == [(1,)]
-
-
 def test_load_while_another_load_writes_the_same_nodes_ends_in_the_same_graph(
     graph_store: GraphStore, graph: KnowledgeGraph
 ) -> None:
@@ -405,4 +237,4 @@ def test_load_while_another_load_writes_the_same_nodes_ends_in_the_same_graph(
     with ThreadPoolExecutor(4) as pool:
         reports = list(pool.map(lambda _: graph_store.load(graph, batch_size=2), range(8)))
     assert len(reports) == 8
-    assert_same(graph_store.read_graph(), graph)
+    assert_same_graph(graph_store.read_graph(), graph)
