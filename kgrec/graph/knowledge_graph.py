@@ -101,7 +101,7 @@ class KnowledgeGraph:
             return False
         pairs = [(frame, other._nodes[label]) for label, frame in self._nodes.items()]
         pairs += [(frame, other._edges[edge_type]) for edge_type, frame in self._edges.items()]
-        return all(mine.equals(theirs) for mine, theirs in pairs)
+        return all(mine.schema == theirs.schema and mine.equals(theirs) for mine, theirs in pairs)
 
     __hash__ = None  # type: ignore[assignment]  # compared by content
 

@@ -83,10 +83,7 @@ def test_graphs_of_the_same_facts_in_any_order_are_equal(order: list[int], colum
     assert one == other
 
 
-TYPES_IGNORED = pytest.mark.xfail(strict=True, reason="KnowledgeGraph.__eq__ compares values and not column types")
-
-
-@pytest.mark.parametrize("change", ["value", pytest.param("type", marks=TYPES_IGNORED), "label", "edge"])
+@pytest.mark.parametrize("change", ["value", "type", "label", "edge"])
 def test_graphs_that_differ_in_one_fact_are_not_equal(change: str) -> None:
     base = {"id": ["a", "b"], "x": [1, 2]}
     to: EdgeType = ("A", "TO", "A")
