@@ -20,6 +20,7 @@ from kgrec.progress import progress_bar
 logger = logging.getLogger(__name__)
 
 MAX_BATCH_BYTES = 4 * 2**20  # of text in one transaction, whatever the number of rows
+MAX_ROW_BYTES = 32 * 2**20  # the local server stops answering on a message of more than 64 MiB
 MAX_KEY_BYTES = 8_000  # Neo4j can't index a longer value
 RESERVED_NAMES = frozenset({"@rid", "@type", "@cat", "@in", "@out", "@props"})  # of the local server's records
 
@@ -148,6 +149,9 @@ def _storage_faults(graph: KnowledgeGraph, *, local: bool) -> Iterator[str]:
     tables = [(f"nodes {label!r}", frame) for label, frame in graph.nodes.items()]
     tables += [(f"edges {'-'.join(edge_type)}", frame) for edge_type, frame in graph.edges.items()]
     for where, frame in tables:
+        oversized = int((_row_bytes(frame) > MAX_ROW_BYTES).sum())
+        if oversized:
+            yield f"{where}: {oversized:,} rows hold more than {MAX_ROW_BYTES // 2**20} MiB"
         for name, dtype in frame.schema.items():
             if dtype == pl.List(pl.String) and frame[name].list.eval(pl.element().is_null()).list.any().any():
                 yield f"{where}: property {name!r} holds lists with missing values, which no graph server stores"

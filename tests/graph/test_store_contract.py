@@ -183,10 +183,11 @@ def test_store_counts_are_those_of_the_tables(graph_store: GraphStore, graph: Kn
 
 
 def test_store_load_of_values_it_can_not_hold_lists_them_and_stores_nothing(graph_store: GraphStore) -> None:
-    nodes = pl.DataFrame({"id": ["x" * 9000, "b"], "tags": [["a", None], None]})
+    nodes = pl.DataFrame({"id": ["x" * 9000, "b"], "tags": [["a", None], None], "text": [None, "x" * 40_000_000]})
     with pytest.raises(StoreError) as caught:
         graph_store.load(KnowledgeGraph({"A": nodes, "B": pl.DataFrame({"id": ["b"]})}, {}))
-    assert "2 faults" in str(caught.value)
+    assert "3 faults" in str(caught.value)
+    assert "nodes 'A': 1 rows hold more than 32 MiB" in str(caught.value)
     assert "nodes 'A': 1 ids longer than 8,000 bytes" in str(caught.value)
     assert "'tags' holds lists with missing values" in str(caught.value)
     assert graph_store.counts().height == 0
