@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -46,7 +47,8 @@ def main(arguments: list[str]) -> int:
         return 4
     server = _make_server(ArcadeDBServer, heap, _new_passwords())
     _report(channel, {"bolt_port": _bolt_port(server)})
-    while not stopping.wait(1.0) and os.getppid() == owner_pid:
+    signals = _catch_signals()
+    while not stopping.wait(0.5) and not signals and os.getppid() == owner_pid:
         pass
     _cut_off_later()
     server.stop()
@@ -66,6 +68,15 @@ def _watch_stdin(stopping: threading.Event) -> None:
     sys.stdin.readline()
     stopping.set()
     _cut_off_later()
+
+
+def _catch_signals() -> list[int]:
+    """Signals that ask this process to end, as they come; the engine's own handling of them can crash."""
+    seen: list[int] = []
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, _: seen.append(number))
+    return seen
 
 
 def _cut_off_later() -> None:

@@ -102,6 +102,15 @@ def test_server_closed_is_gone_with_its_temporary_folder() -> None:
     assert not server.folder.exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_server_asked_to_end_by_a_signal_ends_in_order(number: signal.Signals) -> None:
+    server = LocalServer()
+    os.kill(server.pid, number)
+    assert server._process.wait(timeout=10) == 0
+    assert not server.folder.exists()
+    server.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_server_survives_a_fork_that_drops_its_copy_of_the_store(local_store: GraphStore) -> None:
