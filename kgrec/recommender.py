@@ -24,7 +24,7 @@ from kgrec.explain.paths import PathFinder
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.store import GraphStore
 from kgrec.models.fitted import FittedModel, interactions_of
-from kgrec.ranking.topk import top_k
+from kgrec.ranking.topk import ranks, top_k
 from kgrec.tensors.clicks import click_examples
 from kgrec.tensors.sequences import EVENT_NAMES, Histories, build_histories
 from kgrec.tensors.vocabulary import Vocabulary
@@ -265,7 +265,7 @@ class KGRecommender:
             {
                 c.ITEM_ID: wanted.gather(line),
                 "similar_item_id": model.items.take(item),
-                c.RANK: _rank(line),
+                c.RANK: ranks(line),
                 c.SCORE: score.astype(np.float64),
             }
         )
@@ -406,15 +406,10 @@ def _ranked(
         {
             c.USER_ID: users.gather(line),
             c.ITEM_ID: model.items.take(item),
-            c.RANK: _rank(line),
+            c.RANK: ranks(line),
             c.SCORE: score.astype(np.float64),
         }
     )
-
-
-def _rank(line: np.ndarray) -> np.ndarray:
-    """Place of each row within its run of equal lines, from 1."""
-    return np.arange(len(line)) - np.searchsorted(line, line) + 1
 
 
 def _ids(values: Iterable[str], what: str) -> pl.Series:

@@ -10,7 +10,7 @@ from scipy import sparse
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.models.fitted import interactions_of
-from kgrec.ranking.topk import top_k
+from kgrec.ranking.topk import ranks, top_k
 from kgrec.tensors.sequences import Histories, build_histories
 from kgrec.tensors.vocabulary import Vocabulary
 
@@ -90,7 +90,11 @@ def _before(part: Dataset, items: Vocabulary) -> tuple[pl.Series, Histories]:
 def _lists(scores: object, users: pl.Series, histories: Histories, items: Vocabulary, k: int) -> pl.DataFrame:
     seen = (histories.user_index(), histories.item_index)
     line, item, score = top_k(scores, len(users), k, seen=seen)  # type: ignore[arg-type]
-    rank = np.arange(len(line)) - np.searchsorted(line, line) + 1
     return pl.DataFrame(
-        {c.USER_ID: users.gather(line), c.ITEM_ID: items.take(item), c.RANK: rank, c.SCORE: score.astype(np.float64)}
+        {
+            c.USER_ID: users.gather(line),
+            c.ITEM_ID: items.take(item),
+            c.RANK: ranks(line),
+            c.SCORE: score.astype(np.float64),
+        }
     )

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from kgrec.config import RecommenderConfig
-from kgrec.data import columns as c
+from kgrec.data.splitting import liked
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.network import ItemVectors, ServingNetwork
 from kgrec.tensors.clicks import ClickBasis
-from kgrec.tensors.sequences import Histories, build_histories, latest, pad
+from kgrec.tensors.sequences import Histories, latest, pad
 from kgrec.tensors.vocabulary import Vocabulary
 
 
@@ -47,10 +47,6 @@ class FittedModel:
     @property
     def device(self) -> torch.device:
         return self.vectors.source.device
-
-    def histories_of(self, events: pl.DataFrame, users: Vocabulary) -> Histories:
-        """Histories of any users from a table of interactions."""
-        return build_histories(events, users, self.items)
 
     @torch.no_grad()
     def user_vectors(self, histories: Histories, batch_size: int = 2048) -> Tensor:
@@ -102,4 +98,4 @@ class FittedModel:
 
 def interactions_of(events: pl.DataFrame) -> pl.DataFrame:
     """The events that express liking (see `Dataset.interactions`)."""
-    return events.filter((pl.col(c.EVENT) != c.IMPRESSION) & (pl.col(c.LABEL).fill_null(1) != 0))
+    return events.filter(liked())

@@ -43,6 +43,11 @@ def top_k(
     return users, items, scores
 
 
+def ranks(line: np.ndarray) -> np.ndarray:
+    """Place of each row within its run of equal lines (ascending), from 1: the rank in the lists of `top_k`."""
+    return np.arange(len(line)) - np.searchsorted(line, line) + 1
+
+
 def _batches(
     score_rows: ScoreRows,
     num_users: int,
