@@ -1,4 +1,4 @@
-// Made from schema.toml by `python -m kgrec.graph.schema`; change that file, not this one.
+// Made from schema.toml by `python -m kgrec.graph.schema.generate`; change that file, not this one.
 CREATE CONSTRAINT `kgrec_Product_id` IF NOT EXISTS FOR (n:`Product`) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT `kgrec_Brand_id` IF NOT EXISTS FOR (n:`Brand`) REQUIRE n.id IS UNIQUE;
 CREATE CONSTRAINT `kgrec_Category_id` IF NOT EXISTS FOR (n:`Category`) REQUIRE n.id IS UNIQUE;

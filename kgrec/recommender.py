@@ -16,17 +16,18 @@ from kgrec import saving
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
-from kgrec.errors import ConfigError, DataError, NotFittedError, UnknownIdError, list_first
-from kgrec.evaluation.click_metrics import click_metrics
+from kgrec.errors import ConfigError, NotFittedError, UnknownIdError, list_first
+from kgrec.evaluating import part_lists, part_metrics
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.explain.explanation import Explanation, Likeness
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.store import GraphStore
+from kgrec.inputs import id_series, session_events, user_item_pairs
 from kgrec.models.fitted import FittedModel, interactions_of
+from kgrec.ranking.lists import model_lists
 from kgrec.ranking.topk import ranks, top_k
-from kgrec.tensors.clicks import click_examples
-from kgrec.tensors.sequences import EVENT_NAMES, Histories, build_histories
+from kgrec.tensors.sequences import EVENT_NAMES, build_histories
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.device import resolve_device
 from kgrec.training.fitting import fit_model
@@ -130,7 +131,7 @@ class KGRecommender:
     def _validate(self, model: FittedModel, wanted: pl.DataFrame) -> float:
         users = wanted[c.USER_ID].unique(maintain_order=True)
         k = self.config.validation_k
-        lists = _ranked(model, users, model.histories.take(model.users.index(users)), k)
+        lists = model_lists(model, users, model.histories.take(model.users.index(users)), k)
         return ranking_metrics(lists, wanted, ks=(k,))[f"{self.config.validation_metric}@{k}"]
 
     def recommend(
@@ -176,10 +177,10 @@ class KGRecommender:
             raise ConfigError(f"k is {k!r}, expected a whole number >= 1")
         users, source = model.users, model.histories
         if histories is not None:
-            events = _session_events(histories, model.items)
+            events = session_events(histories, model.items)
             users = Vocabulary(events[c.USER_ID].unique(maintain_order=True))
             source = build_histories(events, users, model.items)
-        wanted = users.ids if user_ids is None else _ids(user_ids, "user_ids")
+        wanted = users.ids if user_ids is None else id_series(user_ids, "user_ids")
         index = users.index(wanted)
         if (index < 0).any():
             unknown = wanted.filter(pl.Series(index < 0))
@@ -193,10 +194,10 @@ class KGRecommender:
             elif on_unknown != "cold_start":
                 raise ConfigError(f"on_unknown is {on_unknown!r}, expected 'raise', 'skip' or 'cold_start'")
         allowed = None if candidates is None else self._allowed(candidates)
-        return _ranked(model, wanted, source.take(index), k, filter_seen=filter_seen, allowed=allowed)
+        return model_lists(model, wanted, source.take(index), k, filter_seen=filter_seen, allowed=allowed)
 
     def _allowed(self, candidates: Iterable[str]) -> np.ndarray:
-        index = self._item_index(_ids(candidates, "candidates"), "candidates")
+        index = self._item_index(id_series(candidates, "candidates"), "candidates")
         allowed = np.zeros(len(self.model_.items), dtype=bool)
         allowed[index] = True
         return allowed
@@ -231,7 +232,7 @@ class KGRecommender:
             If an item is unknown.
         """
         model = self.model_
-        frame = _pairs(pairs)
+        frame = user_item_pairs(pairs)
         item = self._item_index(frame[c.ITEM_ID].cast(pl.String), "predict_click")
         ids = frame[c.USER_ID].cast(pl.String)
         asked = Vocabulary(ids.unique(maintain_order=True))
@@ -254,7 +255,7 @@ class KGRecommender:
             If an item is unknown.
         """
         model = self.model_
-        wanted = _ids(item_ids, "item_ids")
+        wanted = id_series(item_ids, "item_ids")
         index = self._item_index(wanted, "similar_items")
         source = model.vectors.source
         rows = torch.from_numpy(index).to(source.device)
@@ -322,42 +323,11 @@ class KGRecommender:
         dict
             recall@k, ndcg@k, hit@k, mrr@k, coverage@k for each k; auc, log_loss.
         """
-        model = self.model_
-        wanted = part.interactions
-        if not wanted.height:
-            raise DataError("evaluate: the part has no interaction")
-        lists = self.recommend_part(part, max(ks))
-        metrics = ranking_metrics(lists, wanted, ks=ks, num_items=len(model.items))
-        return {**metrics, **self._click_metrics(part)}
+        return part_metrics(self.model_, part, ks, self.seed)
 
     def recommend_part(self, part: Dataset, k: int = 10) -> pl.DataFrame:
         """The lists that `evaluate` scores: for each user of the part, going by what came before it."""
-        users = part.interactions[c.USER_ID].unique(maintain_order=True)
-        return _ranked(self.model_, users, self._before(part, users), k)
-
-    def _before(self, part: Dataset, users: pl.Series) -> Histories:
-        model = self.model_
-        if part.history is None:
-            return model.histories.take(model.users.index(users))
-        events = interactions_of(part.history)
-        return build_histories(events, Vocabulary(users), model.items)
-
-    def _click_metrics(self, part: Dataset) -> dict[str, float]:
-        model = self.model_
-        draws = np.random.default_rng(np.random.SeedSequence([self.seed, *b"evaluate"]))
-        users = Vocabulary(part.events[c.USER_ID].unique(maintain_order=True))
-        histories = self._before(part, users.ids)
-        examples = click_examples(part.events, histories, users, model.items, draws)
-        user, item, place, label = examples.user_index, examples.item_index, examples.place, examples.label
-        if examples.basis != "impressions":
-            positive = build_histories(part.interactions, users, model.items)
-            own, liked = positive.user_index(), positive.item_index
-            count = len(own) if examples.basis == "sampled" else 0
-            user = np.concatenate([user, own, own[:count]])
-            item = np.concatenate([item, liked, draws.integers(0, len(model.items), count)])
-            label = np.concatenate([label, np.ones(len(own)), np.zeros(count)])
-            place = histories.lengths[user]
-        return click_metrics(label, model.click_probabilities(model.vectors_at(histories, user, place), item))
+        return part_lists(self.model_, part, k)
 
     def save(self, folder: str | Path) -> None:
         """Write the model as JSON and safetensors; a kill in the middle leaves the old model loadable."""
@@ -383,57 +353,3 @@ def _remember(model: FittedModel, events: pl.DataFrame) -> None:
     """Make `events` the known history of the users; no weight changes."""
     model.users = Vocabulary(events[c.USER_ID].unique(maintain_order=True))
     model.histories = build_histories(interactions_of(events), model.users, model.items)
-
-
-def _ranked(
-    model: FittedModel,
-    users: pl.Series,
-    histories: Histories,
-    k: int,
-    *,
-    filter_seen: bool = True,
-    allowed: np.ndarray | None = None,
-) -> pl.DataFrame:
-    vectors = model.user_vectors(histories)
-    line, item, score = top_k(
-        lambda begin, end: model.scores(vectors[begin:end]),
-        len(users),
-        k,
-        seen=(histories.user_index(), histories.item_index) if filter_seen else None,
-        allowed=allowed,
-    )
-    return pl.DataFrame(
-        {
-            c.USER_ID: users.gather(line),
-            c.ITEM_ID: model.items.take(item),
-            c.RANK: ranks(line),
-            c.SCORE: score.astype(np.float64),
-        }
-    )
-
-
-def _ids(values: Iterable[str], what: str) -> pl.Series:
-    if isinstance(values, str):
-        raise DataError(f"{what} is the text {values!r}, expected a list of ids: [{values!r}]")
-    series = pl.Series(what, list(values))
-    return series.cast(pl.String)
-
-
-def _pairs(pairs: Any) -> pl.DataFrame:
-    if isinstance(pairs, Sequence):
-        return pl.DataFrame(
-            [tuple(pair) for pair in pairs], schema={c.USER_ID: pl.String, c.ITEM_ID: pl.String}, orient="row"
-        )
-    frame = pairs if isinstance(pairs, pl.DataFrame) else pl.DataFrame(pairs)
-    missing = [name for name in (c.USER_ID, c.ITEM_ID) if name not in frame.columns]
-    if missing:
-        raise DataError(f"pairs: missing columns {list_first(missing)}; found {list_first(frame.columns)}")
-    return frame
-
-
-def _session_events(histories: Any, items: Vocabulary) -> pl.DataFrame:
-    frame = histories if isinstance(histories, pl.DataFrame) else pl.DataFrame(histories)
-    optional = {name: frame[name] for name in (c.EVENT, c.TIMESTAMP, c.LABEL) if name in frame.columns}
-    catalogue = {c.ITEM_ID: items.ids}
-    events = Dataset(items=catalogue, events={c.USER_ID: frame[c.USER_ID], c.ITEM_ID: frame[c.ITEM_ID], **optional})
-    return events.interactions

@@ -21,7 +21,7 @@ import polars as pl
 from command_line import run_script
 
 import kgrec
-from kgrec.graph.schema import list_queries
+from kgrec.graph.schema.queries import list_queries
 
 
 def main() -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from kgrec.graph.store import GraphStore, open_graph
+from kgrec.graph.store import GraphStore
 from tests.neo4j_server import Neo4jServer, Neo4jUnavailableError
 
+pytest_plugins = ["pytester", "kgrec.testing.plugin"]
 NEO4J_MISSING = pytest.StashKey[str]()
 
 
@@ -23,12 +24,6 @@ def no_neo4j_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests clear the stores they use: never one that the person running them has set."""
     for name in ("NEO4J_URI", "NEO4J_USERNAME", "NEO4J_PASSWORD", "NEO4J_DATABASE"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="session")
-def local_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphStore]:
-    with open_graph(path=tmp_path_factory.mktemp("local") / "graph") as store:
-        yield store
 
 
 @pytest.fixture(scope="session")
@@ -49,30 +44,27 @@ def neo4j_server(request: pytest.FixtureRequest) -> Iterator[Neo4jServer]:
 
 
 @pytest.fixture(scope="session")
-def neo4j_session(neo4j_server: Neo4jServer) -> Iterator[GraphStore]:
-    with open_graph(neo4j_server.uri, username=neo4j_server.username, password=neo4j_server.password) as store:
-        yield store
+def kgrec_neo4j_address(neo4j_server: Neo4jServer) -> dict[str, str]:
+    """The plugin's own fixture, pointed at the server that these tests start."""
+    return {"uri": neo4j_server.uri, "username": neo4j_server.username, "password": neo4j_server.password}
 
 
 @pytest.fixture
-def local_store(local_session: GraphStore) -> GraphStore:
+def local_store(kgrec_local_store: GraphStore) -> GraphStore:
     """The local server, empty."""
-    local_session.clear()
-    return local_session
+    return kgrec_local_store
 
 
 @pytest.fixture
-def neo4j_store(neo4j_session: GraphStore) -> GraphStore:
+def neo4j_store(kgrec_neo4j_store: GraphStore) -> GraphStore:
     """A real Neo4j, empty."""
-    neo4j_session.clear()
-    return neo4j_session
+    return kgrec_neo4j_store
 
 
-@pytest.fixture(params=["local", "neo4j"])
-def graph_store(request: pytest.FixtureRequest) -> GraphStore:
+@pytest.fixture
+def graph_store(any_graph_store: GraphStore) -> GraphStore:
     """Each of the two servers in turn, empty."""
-    store: GraphStore = request.getfixturevalue(f"{request.param}_store")
-    return store
+    return any_graph_store
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ from scipy import sparse
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.models.fitted import interactions_of
-from kgrec.ranking.topk import ranks, top_k
+from kgrec.ranking.lists import ranked_lists
 from kgrec.tensors.sequences import Histories, build_histories
 from kgrec.tensors.vocabulary import Vocabulary
 
@@ -26,7 +26,7 @@ class Popularity:
     def recommend_part(self, part: Dataset, k: int = 10) -> pl.DataFrame:
         """Lists for the users of a part, items of its history left out: columns user_id, item_id, rank, score."""
         users, histories = _before(part, self.items)
-        return _lists(lambda begin, end: self.counts.repeat(end - begin, 1), users, histories, self.items, k)
+        return ranked_lists(lambda begin, end: self.counts.repeat(end - begin, 1), users, self.items, histories, k)
 
 
 class ItemKNN:
@@ -63,7 +63,7 @@ class ItemKNN:
         def scores(begin: int, end: int) -> torch.Tensor:
             return torch.from_numpy((rows[begin:end] @ self.cosine).toarray().astype(np.float32))
 
-        return _lists(scores, users, histories, self.items, k)
+        return ranked_lists(scores, users, self.items, histories, k)
 
 
 def _strongest(matrix: sparse.csr_array, count: int) -> sparse.csr_array:
@@ -85,16 +85,3 @@ def _before(part: Dataset, items: Vocabulary) -> tuple[pl.Series, Histories]:
     users = part.interactions[c.USER_ID].unique(maintain_order=True)
     history = part.events.clear() if part.history is None else interactions_of(part.history)
     return users, build_histories(history, Vocabulary(users), items)
-
-
-def _lists(scores: object, users: pl.Series, histories: Histories, items: Vocabulary, k: int) -> pl.DataFrame:
-    seen = (histories.user_index(), histories.item_index)
-    line, item, score = top_k(scores, len(users), k, seen=seen)  # type: ignore[arg-type]
-    return pl.DataFrame(
-        {
-            c.USER_ID: users.gather(line),
-            c.ITEM_ID: items.take(item),
-            c.RANK: ranks(line),
-            c.SCORE: score.astype(np.float64),
-        }
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import polars as pl
 
@@ -13,22 +13,14 @@ from kgrec.data import columns as c
 from kgrec.data.attributes import ATTRIBUTE_VALUE, NAME, attribute_values
 from kgrec.data.dataset import Dataset
 from kgrec.data.schema import ITEMS
+from kgrec.errors import GraphError, list_first, raise_faults
+from kgrec.graph.item_columns import as_declared, text_lists
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, EdgeType, KnowledgeGraph
+from kgrec.graph.schema.types import PRODUCT as PRODUCT  # here too, beside the other labels' names
+from kgrec.graph.schema.types import GraphSchema, Relation, read_schema
 
-PRODUCT, BRAND, CATEGORY, ATTRIBUTE, ENTITY, USER = (
-    "Product",
-    "Brand",
-    "Category",
-    "AttributeValue",
-    "Entity",
-    "User",
-)
-HAS_BRAND, IN_CATEGORY, SUBCATEGORY_OF, HAS_ATTRIBUTE = (
-    "HAS_BRAND",
-    "IN_CATEGORY",
-    "SUBCATEGORY_OF",
-    "HAS_ATTRIBUTE",
-)
+BRAND, CATEGORY, ATTRIBUTE, ENTITY, USER = "Brand", "Category", "AttributeValue", "Entity", "User"
+HAS_BRAND, IN_CATEGORY, SUBCATEGORY_OF, HAS_ATTRIBUTE = "HAS_BRAND", "IN_CATEGORY", "SUBCATEGORY_OF", "HAS_ATTRIBUTE"
 EVENT_RELATIONS = {
     "view": "VIEWED",
     "click": "CLICKED",
@@ -37,7 +29,6 @@ EVENT_RELATIONS = {
     "purchase": "PURCHASED",
     "review": "REVIEWED",
 }
-_SCALARS = (pl.String, pl.Int64, pl.Float64, pl.Boolean)
 _LAST_LEVEL = r"^.* > "
 Nodes = dict[str, pl.DataFrame]
 Edges = dict[EdgeType, pl.DataFrame]
@@ -45,7 +36,7 @@ Edges = dict[EdgeType, pl.DataFrame]
 logger = logging.getLogger(__name__)
 
 
-def graph_from_dataset(dataset: Dataset, users: bool = False) -> KnowledgeGraph:
+def graph_from_dataset(dataset: Dataset, users: bool = False, schema: GraphSchema | None = None) -> KnowledgeGraph:
     """Build the graph of a catalogue: products, brands, the category tree, attribute values and the extra facts.
 
     Parameters
@@ -56,35 +47,47 @@ def graph_from_dataset(dataset: Dataset, users: bool = False) -> KnowledgeGraph:
         Whether the dataset's own interactions become nodes and edges too: one edge per user, product and type of
         event, with how many there were (`count`) and when the last one was (`last_at`, UTC epoch seconds). History,
         impressions and negatives are left out.
+    schema : GraphSchema, optional
+        kgrec's schema with a shop's own labels and relations (`read_schema("shop.toml")`); None: kgrec's alone.
 
     Returns
     -------
     KnowledgeGraph
-        Labels and relations as in `graph_schema/schema.toml`. A label without nodes is left out.
+        Labels and relations as in the schema. A label without nodes is left out.
+
+    Raises
+    ------
+    GraphError
+        If the items lack a column that a relation of the schema is taken from, or it holds lists of numbers.
 
     Notes
     -----
-    A product has the item's title, description and price and its extra scalar columns as properties. Heads and
-    tails of triples that are item_ids are that Product, others an Entity; the name of a relation is made by
-    `relation_names`. As triples join only products and entities, a triple relation that bears the name of a built-in
-    one (HAS_BRAND) is an edge type of its own, `(Product, HAS_BRAND, Entity)` beside `(Product, HAS_BRAND, Brand)`.
+    A product has the item's title, description and price and its extra scalar columns as properties, in the types the
+    schema declares for them. A column that a relation is taken from is no property: each of its values is a node.
+    Heads and tails of triples that are item_ids are that Product; of the others, those of a relation that the schema
+    declares are nodes of the label at that end, and the rest are Entities. The name of an undeclared relation is made
+    by `relation_names`. One that bears the name of a built-in relation (HAS_BRAND) is an edge type of its own,
+    `(Product, HAS_BRAND, Entity)` beside `(Product, HAS_BRAND, Brand)`.
     """
-    nodes: Nodes = {PRODUCT: _products(dataset.items)}
+    schema = schema or read_schema()
+    _check_columns(dataset.items, schema)
+    nodes: Nodes = {PRODUCT: _products(dataset.items, schema)}
     edges: Edges = {}
-    _add_brands(dataset.items, nodes, edges)
     _add_categories(dataset.items, nodes, edges)
     _add_attributes(dataset.items, nodes, edges)
-    _add_triples(dataset, nodes, edges)
+    for relation in _column_relations(schema):
+        _add_column(dataset.items, relation, schema, nodes, edges)
+    _add_triples(dataset, schema, nodes, edges)
     if users:
         _add_users(dataset.interactions, nodes, edges)
-    return KnowledgeGraph({label: frame for label, frame in nodes.items() if frame.height}, edges)
+    return KnowledgeGraph(nodes, edges)
 
 
-def relation_names(relations: Iterable[str]) -> dict[str, str]:
+def relation_names(relations: Iterable[str], taken: Collection[str] = ()) -> dict[str, str]:
     """A name in UPPER_SNAKE for each relation: letters A-Z, digits and `_`, never a digit first.
 
-    Names that come out alike are kept apart: the first in the order of their characters keeps the plain name, the
-    others get a suffix that depends only on the relation itself.
+    Names that come out alike are kept apart: the first in the order of their characters keeps the plain name unless it
+    is `taken`, the others get a suffix that depends only on the relation itself.
 
     >>> relation_names(["music.artist.origin", "also bought", "3d"])
     {'3d': 'REL_3D', 'also bought': 'ALSO_BOUGHT', 'music.artist.origin': 'MUSIC_ARTIST_ORIGIN'}
@@ -94,28 +97,69 @@ def relation_names(relations: Iterable[str]) -> dict[str, str]:
         name = re.sub(r"[^A-Z0-9]+", "_", relation.upper()).strip("_")
         if not name or name[0].isdigit():
             name = f"REL_{name}".rstrip("_")
-        if name in names.values():
+        if name in names.values() or name in taken:
             name = f"{name}_{hashlib.sha256(relation.encode()).hexdigest()[:8].upper()}"
         names[relation] = name
     return names
 
 
-def _products(items: pl.DataFrame) -> pl.DataFrame:
-    declared = ITEMS.dtypes
-    extra = [name for name, dtype in items.schema.items() if name not in declared and dtype in _SCALARS]
-    id_name = ID
-    while id_name in (ID, *items.columns) and ID in extra:
-        id_name += "_"
+def _column_relations(schema: GraphSchema) -> list[Relation]:
+    return [relation for relation in schema.relations.values() if relation.column]
+
+
+def _check_columns(items: pl.DataFrame, schema: GraphSchema) -> None:
+    faults = []
+    for relation in _column_relations(schema):
+        if relation.column not in items.columns:
+            found = list_first(items.columns, limit=20)
+            faults.append(f"{relation.name} is taken from the column {relation.column!r}, which is missing ({found})")
+        elif text_lists(items[relation.column].head(0)) is None:
+            dtype = items.schema[relation.column]
+            expected = "text, numbers or lists of text"
+            faults.append(f"{relation.name}: the column {relation.column!r} holds {dtype}, expected {expected}")
+    raise_faults(GraphError, "items, by the schema of the graph", faults)
+
+
+def _products(items: pl.DataFrame, schema: GraphSchema) -> pl.DataFrame:
+    declared = schema.labels[PRODUCT].properties
+    others = {*ITEMS.dtypes, *(relation.column for relation in _column_relations(schema))}
+    extra = {}
+    for name in items.columns:
+        column = None if name in others else as_declared(items[name], declared.get(name))
+        if column is not None:
+            extra[name] = column
     if ID in extra:
+        id_name = ID
+        while id_name in items.columns:
+            id_name += "_"
         logger.warning("item column %r is kept as the property %r: the name is taken", ID, id_name)
-    others = [pl.col(name).alias(id_name if name == ID else name) for name in extra]
-    return items.select(pl.col(c.ITEM_ID).alias(ID), c.TITLE, c.DESCRIPTION, c.PRICE, *others)
+        extra[id_name] = extra.pop(ID)
+    return items.select(pl.col(c.ITEM_ID).alias(ID), c.TITLE, c.DESCRIPTION, c.PRICE).with_columns(**extra)
 
 
-def _add_brands(items: pl.DataFrame, nodes: Nodes, edges: Edges) -> None:
-    pairs = items.select(pl.col(c.ITEM_ID).alias(HEAD_ID), pl.col(c.BRAND).alias(TAIL_ID)).drop_nulls()
-    nodes[BRAND] = pairs.select(pl.col(TAIL_ID).alias(ID), pl.col(TAIL_ID).alias("name")).unique()
-    edges[PRODUCT, HAS_BRAND, BRAND] = pairs
+def _add_column(items: pl.DataFrame, relation: Relation, schema: GraphSchema, nodes: Nodes, edges: Edges) -> None:
+    """One edge per product and value of the relation's column; of a relation between products, the values are ids."""
+    values = text_lists(items[relation.column])
+    assert values is not None  # _check_columns has looked
+    pairs = pl.DataFrame([items[c.ITEM_ID].alias(HEAD_ID), values.alias(TAIL_ID)]).explode(TAIL_ID).drop_nulls()
+    if relation.tail != PRODUCT:
+        _add_nodes(nodes, relation.tail, pairs[TAIL_ID], schema)
+    _add_edges(edges, (PRODUCT, relation.name, relation.tail), pairs)
+
+
+def _add_nodes(nodes: Nodes, label: str, ids: pl.Series, schema: GraphSchema) -> None:
+    """Nodes with these ids, beside those the label has; the id is the name too where the label has one."""
+    known = schema.labels[label].properties
+    keys = [ID, "name"] if known.get("name") == "string" else [ID]
+    unique = ids.unique()
+    added = pl.DataFrame(dict.fromkeys(keys, unique), schema=dict.fromkeys(keys, pl.String))
+    tables = [nodes[label], added] if label in nodes else [added]
+    nodes[label] = pl.concat(tables, how="diagonal").unique(ID, keep="first", maintain_order=True)
+
+
+def _add_edges(edges: Edges, edge_type: EdgeType, pairs: pl.DataFrame) -> None:
+    tables = [edges[edge_type], pairs] if edge_type in edges else [pairs]
+    edges[edge_type] = pl.concat(tables).unique()
 
 
 def _add_categories(items: pl.DataFrame, nodes: Nodes, edges: Edges) -> None:
@@ -146,30 +190,44 @@ def _add_attributes(items: pl.DataFrame, nodes: Nodes, edges: Edges) -> None:
     edges[PRODUCT, HAS_ATTRIBUTE, ATTRIBUTE] = pairs.unique()
 
 
-def _add_triples(dataset: Dataset, nodes: Nodes, edges: Edges) -> None:
+def _add_triples(dataset: Dataset, schema: GraphSchema, nodes: Nodes, edges: Edges) -> None:
     triples = dataset.triples
-    names = relation_names(triples[c.RELATION].unique())
-    changed = {relation: name for relation, name in names.items() if relation != name}
+    found = triples[c.RELATION].unique().to_list()
+    declared = {relation.triple: relation for relation in schema.relations.values() if relation.triple}
+    names = {triple: relation.name for triple, relation in declared.items()}
+    made = relation_names((relation for relation in found if relation not in declared), taken=names.values())
+    changed = {relation: name for relation, name in made.items() if relation != name}
     if changed:
         logger.info("relation names: %s", ", ".join(f"{relation} -> {name}" for relation, name in changed.items()))
     item_ids = dataset.items[c.ITEM_ID].implode()
+    heads = {triple: relation.head for triple, relation in declared.items()}
+    tails = {triple: relation.tail for triple, relation in declared.items()}
     rows = triples.select(
         pl.col(c.HEAD).alias(HEAD_ID),
         pl.col(c.TAIL).alias(TAIL_ID),
-        pl.col(c.RELATION).replace_strict(names, return_dtype=pl.String),
-        pl.col(c.HEAD).is_in(item_ids).alias("head_is_item"),
-        pl.col(c.TAIL).is_in(item_ids).alias("tail_is_item"),
+        _end_label(c.HEAD, heads, item_ids).alias("head_label"),
+        pl.col(c.RELATION).replace_strict(names | made, return_dtype=pl.String),
+        _end_label(c.TAIL, tails, item_ids).alias("tail_label"),
     ).unique()
-    entities = pl.concat([rows.filter(~pl.col(f"{end}_is_item"))[f"{end}_id"].alias(ID) for end in ("head", "tail")])
-    nodes[ENTITY] = entities.unique().to_frame()
-    for key, facts in rows.partition_by([c.RELATION, "head_is_item", "tail_is_item"], as_dict=True).items():
-        rel_type, head_is_item, tail_is_item = key
-        edge_type = (PRODUCT if head_is_item else ENTITY, str(rel_type), PRODUCT if tail_is_item else ENTITY)
-        edges[edge_type] = facts.select(HEAD_ID, TAIL_ID)
+    for end in (c.HEAD, c.TAIL):
+        ends = rows.filter(pl.col(f"{end}_label") != PRODUCT)
+        for (label,), part in ends.partition_by([f"{end}_label"], as_dict=True).items():
+            _add_nodes(nodes, str(label), part[f"{end}_id"], schema)
+    for key, facts in rows.partition_by(["head_label", c.RELATION, "tail_label"], as_dict=True).items():
+        head_label, rel_type, tail_label = map(str, key)
+        _add_edges(edges, (head_label, rel_type, tail_label), facts.select(HEAD_ID, TAIL_ID))
+
+
+def _end_label(end: str, declared: Mapping[str, str], item_ids: pl.Series) -> pl.Expr:
+    """Product for an item_id, else the label declared for this end of the relation, else Entity."""
+    others = {triple: label for triple, label in declared.items() if label != PRODUCT}  # no item: it can't be a Product
+    label = pl.col(c.RELATION).replace_strict(others, default=ENTITY, return_dtype=pl.String)
+    return pl.when(pl.col(end).is_in(item_ids)).then(pl.lit(PRODUCT)).otherwise(label)
 
 
 def _add_users(interactions: pl.DataFrame, nodes: Nodes, edges: Edges) -> None:
-    nodes[USER] = interactions.select(pl.col(c.USER_ID).alias(ID)).unique()
+    users = interactions.select(pl.col(c.USER_ID).alias(ID)).unique()
+    nodes[USER] = pl.concat([nodes[USER], users], how="diagonal").unique(ID) if USER in nodes else users
     summed = interactions.group_by(c.EVENT, c.USER_ID, c.ITEM_ID).agg(
         pl.len().cast(pl.Int64).alias("count"), pl.col(c.TIMESTAMP).max().alias("last_at")
     )

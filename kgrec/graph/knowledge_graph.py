@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,13 +13,13 @@ from kgrec.errors import GraphError, list_first, raise_faults
 
 if TYPE_CHECKING:
     from kgrec.data.dataset import Dataset
+    from kgrec.graph.schema.types import GraphSchema
 
 ID = "id"
 HEAD_ID = "head_id"
 TAIL_ID = "tail_id"
 EdgeType = tuple[str, str, str]  # (head label, REL_TYPE, tail label)
 
-LABEL_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PROPERTY_TYPES = (pl.String, pl.Int64, pl.Float64, pl.Boolean, pl.List(pl.String))
 
 
@@ -34,9 +33,9 @@ class KnowledgeGraph:
     edges : mapping of (head label, REL_TYPE, tail label) to frame
         Columns `head_id`, `tail_id` and any properties; one row per (head, tail) pair.
 
-    Property columns hold str, int64, float64, bool or list[str]; null means "has no such property".
-    Tables are kept in canonical form (rows sorted by id, columns by name, columns without a value dropped), so two
-    graphs with the same facts are equal whatever they were read from.
+    Labels and relations may have any name that is not empty; a store says which ones it can't hold. Property columns hold str, int64, float64, bool or list[str]; null means "has no such property".
+    Tables are kept in canonical form (rows sorted by id, columns by name, columns without a value and tables without a
+    row dropped), so two graphs with the same facts are equal whatever they were read from.
 
     Raises
     ------
@@ -49,19 +48,23 @@ class KnowledgeGraph:
     def __init__(self, nodes: Mapping[str, pl.DataFrame], edges: Mapping[EdgeType, pl.DataFrame]) -> None:
         self._nodes = {label: _canonical(frame, [ID]) for label, frame in sorted(nodes.items())}
         self._edges = {edge_type: _canonical(frame, [HEAD_ID, TAIL_ID]) for edge_type, frame in sorted(edges.items())}
+        raise_faults(GraphError, "knowledge graph", list(self._faults()))
+        self._nodes = {label: frame for label, frame in self._nodes.items() if frame.height}
         self._edges = {edge_type: frame for edge_type, frame in self._edges.items() if frame.height}
         self._index: dict[EdgeType, np.ndarray] = {}
-        raise_faults(GraphError, "knowledge graph", list(self._faults()))
 
     @classmethod
-    def from_dataset(cls, dataset: Dataset, *, users: bool = False) -> KnowledgeGraph:
+    def from_dataset(
+        cls, dataset: Dataset, *, users: bool = False, schema: GraphSchema | None = None
+    ) -> KnowledgeGraph:
         """Build the graph of a dataset's catalogue and triples; with `users`, of its events too.
 
-        Pass the train part of a split: the events of the dataset given are the ones that become edges.
+        Pass the train part of a split: the events of the dataset given are the ones that become edges. A `schema`
+        with labels and relations of your own is read by `kgrec.graph.schema.types.read_schema("shop.toml")`.
         """
         from kgrec.graph.build import graph_from_dataset
 
-        return graph_from_dataset(dataset, users=users)
+        return graph_from_dataset(dataset, users=users, schema=schema)
 
     @property
     def nodes(self) -> Mapping[str, pl.DataFrame]:
@@ -113,14 +116,14 @@ class KnowledgeGraph:
 
     def _faults(self) -> Iterator[str]:
         for label, frame in self._nodes.items():
-            if not LABEL_PATTERN.fullmatch(label):
-                yield f"label {label!r}: letters, digits and _ only"
+            if not label:
+                yield "a label is empty; name it"
             yield from _table_faults(f"nodes {label!r}", frame, [ID])
         for edge_type, frame in self._edges.items():
             head_label, rel_type, tail_label = edge_type
             where = f"edges ({head_label})-[{rel_type}]->({tail_label})"
-            if not LABEL_PATTERN.fullmatch(rel_type):
-                yield f"{where}: relation names hold letters, digits and _ only"
+            if not rel_type:
+                yield f"{where}: the relation's name is empty; name it"
             missing = [label for label in (head_label, tail_label) if label not in self._nodes]
             if missing:
                 yield f"{where}: no node table for {list_first(missing)}"

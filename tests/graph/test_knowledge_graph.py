@@ -67,6 +67,13 @@ def test_graph_edge_type_without_edges_is_dropped(graph: KnowledgeGraph) -> None
     assert list(KnowledgeGraph(graph.nodes, {HAS_BRAND: none}).edges) == []
 
 
+def test_graph_label_without_nodes_is_dropped(graph: KnowledgeGraph) -> None:
+    assert (
+        KnowledgeGraph({**graph.nodes, "Shop": pl.DataFrame({"id": []}, schema={"id": pl.String})}, {}).nodes.keys()
+        == graph.nodes.keys()
+    )
+
+
 def test_edge_index_points_at_rows_of_the_node_tables(graph: KnowledgeGraph) -> None:
     # rows: Brand acme 0, bolt 1; Product p1 0, p2 1, p3 2
     assert graph.edge_index(HAS_BRAND).tolist() == [[0, 1], [0, 0]]
@@ -107,25 +114,25 @@ def test_graph_with_many_faults_lists_every_one() -> None:
         KnowledgeGraph(
             {
                 "Product": pl.DataFrame({"id": ["p1", "p1", None], "when": [b"x", b"y", b"z"]}),
-                "Bad label": pl.DataFrame({"id": ["x"]}),
+                "": pl.DataFrame({"id": ["x"]}),
                 "Number": pl.DataFrame({"id": [1]}),
                 "NoId": pl.DataFrame({"name": ["x"]}),
             },
             {
-                ("Product", "A) DETACH DELETE n //", "Product"): pl.DataFrame({"head_id": ["p1"], "tail_id": ["p1"]}),
+                ("Product", "", "Product"): pl.DataFrame({"head_id": ["p1"], "tail_id": ["p1"]}),
                 ("Product", "TO", "Nowhere"): pl.DataFrame({"head_id": ["p1"], "tail_id": ["x"]}),
                 ("Product", "LIKE", "Product"): pl.DataFrame({"head_id": ["p1", "p1"], "tail_id": ["p9", "p9"]}),
             },
         )
     message = str(caught.value)
     for part in (
-        "label 'Bad label': letters, digits and _ only",
+        "a label is empty; name it",
         "nodes 'Product': 1 rows without 'id'",
         "nodes 'Product': 1 repeated id: ('p1',)",
         "property 'when' has type Binary",
         "nodes 'Number': column 'id' must hold strings",
         "nodes 'NoId': column 'id' is missing",
-        "[A) DETACH DELETE n //]->(Product): relation names hold letters",
+        "[]->(Product): the relation's name is empty",
         "[TO]->(Nowhere): no node table for 'Nowhere'",
         "[LIKE]->(Product): 1 repeated head_id/tail_id: ('p1', 'p9')",
         "[LIKE]->(Product): 2 tail_id not among the Product nodes: 'p9'",

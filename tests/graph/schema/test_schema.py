@@ -6,17 +6,11 @@ import polars as pl
 import pytest
 
 from kgrec.errors import GraphError
-from kgrec.graph import schema
 from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.graph.schema import (
-    constraint_statements,
-    constraints_text,
-    list_queries,
-    quote,
-    read_query,
-    read_schema,
-    schema_folder,
-)
+from kgrec.graph.schema import types
+from kgrec.graph.schema.constraints import constraint_statements, constraints_text, quote
+from kgrec.graph.schema.queries import list_queries, read_query
+from kgrec.graph.schema.types import read_schema, schema_folder
 from kgrec.graph.store import GraphStore
 
 
@@ -141,19 +135,19 @@ def test_schema_folder_is_found_inside_the_package_or_beside_it(
     folder = (tmp_path / "kgrec" if inside else tmp_path) / "graph_schema"
     folder.mkdir(parents=True)
     (folder / "schema.toml").touch()
-    monkeypatch.setattr(schema, "__file__", str(tmp_path / "kgrec" / "graph" / "schema.py"))
+    monkeypatch.setattr(types, "__file__", str(tmp_path / "kgrec" / "graph" / "schema" / "types.py"))
     assert schema_folder() == folder
 
 
 def test_schema_folder_missing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "__file__", str(tmp_path / "kgrec" / "graph" / "schema.py"))
+    monkeypatch.setattr(types, "__file__", str(tmp_path / "kgrec" / "graph" / "schema" / "types.py"))
     with pytest.raises(GraphError, match="graph_schema is missing from the installation"):
         schema_folder()
 
 
 def test_committed_constraints_are_those_of_the_schema() -> None:
     committed = (schema_folder() / "constraints.cypher").read_text("utf-8")
-    assert committed == constraints_text(), "stale: run python -m kgrec.graph.schema"
+    assert committed == constraints_text(), "stale: run python -m kgrec.graph.schema.generate"
 
 
 def test_constraint_statements_cover_labels_outside_the_schema() -> None:

@@ -10,10 +10,10 @@ from typing import Literal
 import polars as pl
 
 from kgrec.errors import StoreError, list_first, raise_faults
-from kgrec.graph.bolt import PAGE_ROWS, BoltConnection, Rows
-from kgrec.graph.frames import MixedTypesError, column_type, common_type
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, PROPERTY_TYPES, TAIL_ID, EdgeType, KnowledgeGraph
-from kgrec.graph.schema import quote
+from kgrec.graph.schema.constraints import quote
+from kgrec.graph.store.bolt import PAGE_ROWS, BoltConnection, Rows
+from kgrec.graph.store.frames import MixedTypesError, column_type, common_type
 
 logger = logging.getLogger(__name__)
 

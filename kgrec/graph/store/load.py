@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,16 +11,14 @@ import numpy as np
 import polars as pl
 
 from kgrec.errors import StoreError, list_first, raise_faults
-from kgrec.graph.bolt import BoltConnection
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, EdgeType, KnowledgeGraph
-from kgrec.graph.schema import constraint_statements, index_name, indexed_properties, quote
+from kgrec.graph.schema.constraints import quote
+from kgrec.graph.store.bolt import BoltConnection
+from kgrec.graph.store.prepare import MAX_KEY_BYTES, prepare
 from kgrec.progress import progress_bar
-
-logger = logging.getLogger(__name__)
 
 MAX_BATCH_BYTES = 4 * 2**20  # of text in one transaction, whatever the number of rows
 MAX_ROW_BYTES = 32 * 2**20  # the local server stops answering on a message of more than 64 MiB
-MAX_KEY_BYTES = 8_000  # Neo4j can't index a longer value
 RESERVED_NAMES = frozenset({"@rid", "@type", "@cat", "@in", "@out", "@props"})  # of the local server's records
 
 
@@ -57,7 +54,7 @@ def load_graph(connection: BoltConnection, graph: KnowledgeGraph, *, batch_size:
     faults = list(_storage_faults(graph, local=connection.local is not None))
     raise_faults(StoreError, "this graph can't be stored", faults)
     start, num_batches = time.perf_counter(), 0
-    _prepare(connection, graph)
+    prepare(connection, graph)
     with progress_bar("loading the graph", graph.num_nodes + graph.num_edges, show, unit="rows") as bar:
         for statement, rows in _all_batches(graph, batch_size):
             _, answer = connection.run_write(statement, {"rows": rows})
@@ -74,23 +71,6 @@ def load_graph(connection: BoltConnection, graph: KnowledgeGraph, *, batch_size:
         num_batches=num_batches,
         seconds=time.perf_counter() - start,
     )
-
-
-def _prepare(connection: BoltConnection, graph: KnowledgeGraph) -> None:
-    """Make the constraints and indexes; an index that a value of this graph doesn't fit into is removed instead."""
-    statements = constraint_statements(graph.nodes)
-    for label, key in indexed_properties(graph.nodes):
-        frame = graph.nodes[label]
-        if key not in frame.columns or frame.schema[key] != pl.String:
-            continue
-        longest = frame[key].str.len_bytes().max()
-        if isinstance(longest, int) and longest > MAX_KEY_BYTES:
-            name = index_name(label, key)
-            statements = [text for text in statements if f"INDEX {quote(name)}" not in text]
-            statements.append(f"DROP INDEX {quote(name)} IF EXISTS")
-            logger.warning("no index on %s.%s: it holds a value of %d bytes", label, key, longest)
-    for statement in statements:
-        connection.run_write(statement)
 
 
 def _all_batches(graph: KnowledgeGraph, batch_size: int) -> Iterator[tuple[str, list[Any]]]:

@@ -6,6 +6,7 @@ The only module that imports the `neo4j` driver.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,9 @@ import neo4j.time
 from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable, SessionExpired
 
 from kgrec.errors import StoreError
-from kgrec.graph.local_server import LocalServer
+from kgrec.graph.schema.constraints import BACKSLASH
+from kgrec.graph.store.local_server import LocalServer
+from kgrec.graph.store.message_size import check_message_size
 
 logger = logging.getLogger(__name__)
 logging.getLogger("neo4j").addHandler(logging.NullHandler())  # else its warnings reach stderr beside our errors
@@ -29,7 +32,7 @@ Rows = Sequence[tuple[Any, ...]]
 SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 CONNECT_LIMIT = 5.0  # seconds for a TCP connection
 ACQUIRE_LIMIT = 8.0  # seconds for connection, handshake and login together
-RETRY_LIMIT = 10.0  # seconds of retries of one transaction
+RETRY_LIMIT = 10.0  # seconds of retries of one transaction, from its first failure on
 PAGE_ROWS = 20_000  # rows held as Python objects at once while a result streams in
 WRITE_REFUSED = ("Neo.ClientError.Statement.AccessMode", "Neo.ClientError.Security.Forbidden")
 
@@ -84,40 +87,31 @@ class BoltConnection:
         page_rows: int = PAGE_ROWS,
     ) -> T:
         """Hand a read query's columns and its pages of rows to `consume`; the whole is retried when the server asks."""
-
-        def work() -> T:
-            with self._session(write=False, page_rows=page_rows) as session:
-                result = session.run(cypher, dict(parameters or {}))
-                return consume(list(result.keys()), _pages(result, page_rows))
-
-        return self._attempt(work, write=False)
+        return self._read(self._spell(cypher), parameters, consume, page_rows)
 
     def run_write(
         self, cypher: str, parameters: Mapping[str, Any] | None = None, *, retry_limit: float = RETRY_LIMIT
     ) -> tuple[list[str], Rows]:
         """Columns and rows of a query in one transaction, retried as a whole: it must be idempotent."""
+        return self._write(self._spell(cypher), parameters, retry_limit)
 
-        def work() -> tuple[list[str], Rows]:
-            with self._session(write=True) as session, session.begin_transaction() as transaction:
-                result = transaction.run(cypher, dict(parameters or {}))
-                answer = _collect(list(result.keys()), _pages(result))
-                transaction.commit()
-                return answer
-
-        return self._attempt(work, write=True, retry_limit=retry_limit)
+    def run_query(self, cypher: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[str], Rows]:
+        """As `run_read`, for Cypher that a person wrote: it reaches the server as it is."""
+        return self._read(cypher, parameters, _collect, PAGE_ROWS)
 
     def run_once(self, cypher: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[str], Rows]:
-        """Columns and rows of any query, tried once.
+        """Columns and rows of any query that a person wrote, tried once.
 
         Neo4j minds the transaction, so that `CALL { ... } IN TRANSACTIONS` works. The local server would keep what a
         failed query wrote before it failed, so there it runs in a transaction of ours.
         """
         if self.local is not None:
-            return self.run_write(cypher, parameters, retry_limit=0.0)
+            return self._write(cypher, parameters, retry_limit=0.0)
+        values = self._values(cypher, parameters)
 
         def work() -> tuple[list[str], Rows]:
             with self._session(write=True) as session:
-                result = session.run(cypher, dict(parameters or {}))
+                result = session.run(cypher, values)
                 return _collect(list(result.keys()), _pages(result))
 
         return self._attempt(work, write=True, retry_limit=0.0)
@@ -127,6 +121,46 @@ class BoltConnection:
         self._writer.close()
         if self._reader is not self._writer:
             self._reader.close()
+
+    def _read(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None,
+        consume: Callable[[list[str], Iterator[Rows]], T],
+        page_rows: int,
+    ) -> T:
+        values = self._values(cypher, parameters)
+
+        def work() -> T:
+            with self._session(write=False, page_rows=page_rows) as session:
+                result = session.run(cypher, values)
+                return consume(list(result.keys()), _pages(result, page_rows))
+
+        return self._attempt(work, write=False)
+
+    def _write(
+        self, cypher: str, parameters: Mapping[str, Any] | None, retry_limit: float
+    ) -> tuple[list[str], Rows]:
+        values = self._values(cypher, parameters)
+
+        def work() -> tuple[list[str], Rows]:
+            with self._session(write=True) as session, session.begin_transaction() as transaction:
+                result = transaction.run(cypher, values)
+                answer = _collect(list(result.keys()), _pages(result))
+                transaction.commit()
+                return answer
+
+        return self._attempt(work, write=True, retry_limit=retry_limit)
+
+    def _spell(self, cypher: str) -> str:
+        """Cypher made with `quote`, as this server spells it: the local one knows no escapes in names."""
+        return cypher if self.local is None else cypher.replace(BACKSLASH, "\\")
+
+    def _values(self, cypher: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+        values = dict(parameters or {})
+        if self.local is not None:  # which would never answer
+            check_message_size(self.address, cypher, values)
+        return values
 
     def _greet(self) -> str:
         """Run nothing much as each user; the server's name and version."""
@@ -155,11 +189,12 @@ class BoltConnection:
         )
 
     def _attempt(self, work: Callable[[], T], *, write: bool, retry_limit: float = RETRY_LIMIT) -> T:
-        deadline, pause = time.monotonic() + retry_limit, 0.05
+        deadline, pause = math.inf, 0.05
         while True:
             try:
                 return work()
             except (DriverError, Neo4jError) as error:
+                deadline = min(deadline, time.monotonic() + retry_limit)
                 ended = self.local is not None and not self.local.is_running()
                 if ended or not _is_transient(error) or time.monotonic() + pause > deadline:
                     raise self._translate(error, write=write) from error
@@ -252,8 +287,13 @@ def _address(uri: str) -> str:
 
 
 def _is_transient(error: DriverError | Neo4jError) -> bool:
-    # The local server words a lost race on one record in several ways, not all of them marked retryable.
-    return error.is_retryable() or "ConcurrentModification" in str(error)
+    # The driver does not retry a connection lost during a commit, since the commit may have happened: what kgrec
+    # retries may happen twice. The local server words a lost race in several ways, not all of them marked retryable.
+    return (
+        error.is_retryable()
+        or isinstance(error, (ServiceUnavailable, SessionExpired))
+        or "ConcurrentModification" in str(error)
+    )
 
 
 def _pages(result: neo4j.Result, page_rows: int = PAGE_ROWS) -> Iterator[Rows]:

@@ -17,8 +17,8 @@ import pytest
 
 from kgrec.errors import StoreError
 from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.graph.local_server import LocalServer
 from kgrec.graph.store import GraphStore, open_graph
+from kgrec.graph.store.local_server import LocalServer
 
 GRAPH = KnowledgeGraph(  # a --TO--> b
     {"A": pl.DataFrame({"id": ["a", "b"]})},
@@ -26,7 +26,7 @@ GRAPH = KnowledgeGraph(  # a --TO--> b
 )
 OPEN_AND = """
 import os, sys, time
-from kgrec.graph.local_server import LocalServer
+from kgrec.graph.store.local_server import LocalServer
 path = sys.argv[1] if len(sys.argv) > 1 else None
 from pathlib import Path
 server = LocalServer(path and Path(path))

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kgrec.errors import GraphError, StoreError
-from kgrec.graph import store_load
 from kgrec.graph.knowledge_graph import EdgeType, KnowledgeGraph
 from kgrec.graph.store import GraphStore
+from kgrec.graph.store import load as store_load
 from tests.same_graph import assert_same_graph
 
 HAS_BRAND: EdgeType = ("Product", "HAS_BRAND", "Brand")

@@ -12,13 +12,13 @@ from typing import Any, Self
 import polars as pl
 
 from kgrec.errors import StoreError
-from kgrec.graph.bolt import BoltConnection, plain
-from kgrec.graph.frames import make_frame
 from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.graph.local_server import LocalServer
-from kgrec.graph.schema import read_query
-from kgrec.graph.store_load import LoadReport, load_graph
-from kgrec.graph.store_read import Unsupported, count_edges, count_labels, read_graph
+from kgrec.graph.schema.queries import read_query
+from kgrec.graph.store.bolt import BoltConnection, plain
+from kgrec.graph.store.frames import make_frame
+from kgrec.graph.store.load import LoadReport, load_graph
+from kgrec.graph.store.local_server import LocalServer
+from kgrec.graph.store.read import Unsupported, count_edges, count_labels, read_graph
 
 DELETE_ROWS = 10_000  # nodes or edges deleted in one transaction
 
@@ -158,7 +158,7 @@ class GraphStore:
         StoreError
             If the server refuses the query or is lost.
         """
-        run = self._connection.run_once if write else self._connection.run_read
+        run = self._connection.run_once if write else self._connection.run_query
         columns, rows = run(cypher, parameters)
         return make_frame(columns, [[plain(value) for value in row] for row in rows])
 

@@ -1,4 +1,4 @@
-"""The private graph server's own process. `kgrec.graph.local_server` runs this file as a script; it imports no kgrec.
+"""The private graph server's own process. `LocalServer` runs this file as a script; it imports no kgrec.
 
     python -P local_server_child.py FOLDER HEAP OWNER_PID [--temporary]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kgrec.errors import StoreError
-from kgrec.graph import local_server_child as child
+from kgrec.graph.store import local_server_child as child
 
 READY_LIMIT = 60.0  # seconds; it takes 1 to 3
 STOP_LIMIT = child.STOP_LIMIT + 5.0  # seconds
@@ -142,7 +142,7 @@ def _prepare_folder(path: Path) -> Path:
 
 
 def _start_process(folder: Path, heap: str, *, temporary: bool) -> subprocess.Popen[str]:
-    # -P keeps kgrec/graph off the child's import path. The child has a session of its own, so that Ctrl-C reaches only
+    # -P keeps this folder off the child's import path. The child has a session of its own, so that Ctrl-C reaches only
     # this process, which then stops the child in order.
     command = [sys.executable, "-P", str(Path(child.__file__).resolve()), str(folder), heap, str(os.getpid())]
     return subprocess.Popen(

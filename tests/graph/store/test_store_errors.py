@@ -13,11 +13,10 @@ import polars as pl
 import pytest
 
 from kgrec.errors import StoreError
-from kgrec.graph import bolt
-from kgrec.graph.bolt import BoltConnection
 from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.graph.local_server import LocalServer
-from kgrec.graph.store import GraphStore, open_graph
+from kgrec.graph.store import GraphStore, bolt, open_graph
+from kgrec.graph.store.bolt import BoltConnection
+from kgrec.graph.store.local_server import LocalServer
 from tests.neo4j_server import Neo4jServer
 
 WRONG = "wr0ng-passw0rd"

@@ -1,0 +1,1 @@
+"""The graph's types, and what is made from them."""

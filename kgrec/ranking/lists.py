@@ -1,0 +1,72 @@
+"""Ranked lists as long tables, one row for each user and item."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from kgrec.data import columns as c
+from kgrec.models.fitted import FittedModel
+from kgrec.ranking.topk import ScoreRows, ranks, top_k
+from kgrec.tensors.sequences import Histories
+from kgrec.tensors.vocabulary import Vocabulary
+
+
+def ranked_lists(
+    score_rows: ScoreRows,
+    users: pl.Series,
+    items: Vocabulary,
+    histories: Histories,
+    k: int,
+    *,
+    filter_seen: bool = True,
+    allowed: np.ndarray | None = None,
+) -> pl.DataFrame:
+    """The k best items of each user, those of the user's history left out.
+
+    Parameters
+    ----------
+    score_rows : callable
+        Scores of a range of `users` for every item.
+    histories : Histories
+        Of `users`, in their order.
+    allowed : bool array, shape (num_items,), optional
+        Items that may be listed.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns user_id, item_id, rank (from 1), score (higher is better).
+    """
+    seen = (histories.user_index(), histories.item_index) if filter_seen else None
+    line, item, score = top_k(score_rows, len(users), k, seen=seen, allowed=allowed)
+    return pl.DataFrame(
+        {
+            c.USER_ID: users.gather(line),
+            c.ITEM_ID: items.take(item),
+            c.RANK: ranks(line),
+            c.SCORE: score.astype(np.float64),
+        }
+    )
+
+
+def model_lists(
+    model: FittedModel,
+    users: pl.Series,
+    histories: Histories,
+    k: int,
+    *,
+    filter_seen: bool = True,
+    allowed: np.ndarray | None = None,
+) -> pl.DataFrame:
+    """`ranked_lists` by a fitted model's scores."""
+    vectors = model.user_vectors(histories)
+    return ranked_lists(
+        lambda begin, end: model.scores(vectors[begin:end]),
+        users,
+        model.items,
+        histories,
+        k,
+        filter_seen=filter_seen,
+        allowed=allowed,
+    )
