@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from kgrec.errors import GraphError, list_first, raise_faults
 from kgrec.graph.schema.types import schema_folder
@@ -153,7 +153,7 @@ def _parse_query(path: Path) -> NamedQuery:
         if found is None:
             purpose.append(comment)
         else:
-            parameters.append(_parse_parameter(*found.groups(), faults))
+            parameters.append(_parse_parameter(found, faults))
     cypher = "\n".join(lines[len(comments) :]).strip()
     used, declared = set(USED_PARAMETER.findall(cypher)), {parameter.name for parameter in parameters}
     form = "// $name (string, integer, float or boolean) = default: meaning"
@@ -163,14 +163,13 @@ def _parse_query(path: Path) -> NamedQuery:
     return NamedQuery(name=path.stem, purpose=" ".join(purpose), cypher=cypher, parameters=tuple(parameters))
 
 
-def _parse_parameter(
-    name: str, kind: ParameterType, default: str | None, meaning: str, faults: list[str]
-) -> QueryParameter:
+def _parse_parameter(found: re.Match[str], faults: list[str]) -> QueryParameter:
+    name, kind, default, meaning = found.groups()
     try:
         value = None if default is None else json.loads(default)
     except ValueError:
         value = ...
-    parameter = QueryParameter(name=name, type=kind, meaning=meaning, default=value)
+    parameter = QueryParameter(name=name, type=cast(ParameterType, kind), meaning=meaning, default=value)
     if default is not None and not parameter.accepts(value):
         faults.append(f"${name}: the default {default} is no JSON value of the type {kind}")
     return parameter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from kgrec.errors import GraphError, raise_faults
-from kgrec.graph.knowledge_graph import HEAD_ID, ID, LABEL_PATTERN, TAIL_ID
+from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID
 from kgrec.graph.schema.extension import Tables, merge_tables, well_formed
 
 PropertyType = Literal["string", "integer", "float", "boolean", "string_list"]
 PROPERTY_TYPES: tuple[str, ...] = get_args(PropertyType)
 PRODUCT = "Product"
+NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # of declared labels and relations: plain to write in Cypher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +188,7 @@ def _schema_faults(schema: GraphSchema) -> Iterator[str]:
 
 
 def _table_faults(table: Label | Relation, schema: GraphSchema) -> Iterator[str]:
-    if not LABEL_PATTERN.fullmatch(table.name):
+    if not NAME_PATTERN.fullmatch(table.name):
         yield f"{table.name!r}: names of labels and relations hold letters, digits and _ only"
     if not table.meaning:
         yield f"{table.name}: `meaning` is missing"
