@@ -24,7 +24,7 @@ LAYERS = [
     "recommender",
     "comparison",
 ]
-SIDES = {"evaluation": ["data"], "baselines": ["data", "graph", "tensors", "models", "ranking", "encoders"]}
+SIDES = {"evaluation": ["data", "graph"], "baselines": ["data", "graph", "tensors", "models", "ranking", "encoders"]}
 COMMON = {"errors", "config", "progress", "columns"}
 ONE_PLACE = ["neo4j", "rdflib", "transformers", "networkx"]
 
