@@ -33,9 +33,10 @@ class KnowledgeGraph:
     edges : mapping of (head label, REL_TYPE, tail label) to frame
         Columns `head_id`, `tail_id` and any properties; one row per (head, tail) pair.
 
-    Labels and relations may have any name that is not empty; a store says which ones it can't hold. Property columns hold str, int64, float64, bool or list[str]; null means "has no such property".
-    Tables are kept in canonical form (rows sorted by id, columns by name, columns without a value and tables without a
-    row dropped), so two graphs with the same facts are equal whatever they were read from.
+    Labels and relations may have any name that is not empty; a store says which ones it can't hold. Property columns
+    hold str, int64, float64, bool or list[str]; null means "has no such property". Tables are kept in canonical form
+    (rows sorted by id, columns by name, columns without a value and tables without a row dropped), so two graphs with
+    the same facts are equal whatever they were read from.
 
     Raises
     ------

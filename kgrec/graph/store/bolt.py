@@ -138,9 +138,7 @@ class BoltConnection:
 
         return self._attempt(work, write=False)
 
-    def _write(
-        self, cypher: str, parameters: Mapping[str, Any] | None, retry_limit: float
-    ) -> tuple[list[str], Rows]:
+    def _write(self, cypher: str, parameters: Mapping[str, Any] | None, retry_limit: float) -> tuple[list[str], Rows]:
         values = self._values(cypher, parameters)
 
         def work() -> tuple[list[str], Rows]:
