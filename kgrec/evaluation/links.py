@@ -11,8 +11,9 @@ import polars as pl
 from scipy import sparse
 
 from kgrec.data import columns as c
-from kgrec.graph.build import ATTRIBUTE, PRODUCT, USER
-from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
+from kgrec.graph.build import PRODUCT
+from kgrec.graph.knowledge_graph import HEAD_ID, TAIL_ID, KnowledgeGraph
+from kgrec.graph.quality.relations import named_relations
 
 LinkKind = Literal["direct", "shared", "event"]
 _REDRAWS = 5  # tries to draw an item that the user does not have before a wider group is taken
@@ -96,32 +97,23 @@ def pairs_of(wanted: pl.DataFrame, history: pl.DataFrame, item_ids: pl.Series) -
 
 def product_links(graph: KnowledgeGraph, item_ids: pl.Series, user_ids: pl.Series) -> Iterator[Links]:
     """Every relation with a product at one end or both, in the order of their names; attributes one by one."""
-    for relation, (head, _, tail), edges in _named_edges(graph):
-        ends = f"{head}-{tail}"
+    for relation in named_relations(graph):
+        (head, _, tail), edges = relation.edge_type, relation.edges
+        name, ends = relation.name, relation.ends
         if head == tail == PRODUCT:
             one, other = rows_of(edges[HEAD_ID], item_ids), rows_of(edges[TAIL_ID], item_ids)
             kept = (one >= 0) & (other >= 0) & (one != other)
             both = np.concatenate([one[kept], other[kept]]), np.concatenate([other[kept], one[kept]])
-            yield Links(relation, ends, "direct", edges.height, matrix_of(*both, (item_ids.len(), item_ids.len())))
+            yield Links(name, ends, "direct", edges.height, matrix_of(*both, (item_ids.len(), item_ids.len())))
         elif PRODUCT in (head, tail):
             product, shared = (HEAD_ID, TAIL_ID) if head == PRODUCT else (TAIL_ID, HEAD_ID)
-            is_event = USER in (head, tail)
-            node_ids = user_ids if is_event else edges[shared].unique()
+            kind: LinkKind = "event" if relation.is_event else "shared"
+            node_ids = user_ids if kind == "event" else edges[shared].unique()
             one, other = rows_of(edges[product], item_ids), rows_of(edges[shared], node_ids)
             kept = (one >= 0) & (other >= 0)
-            matrix = matrix_of(one[kept], other[kept], (item_ids.len(), node_ids.len()))
-            yield Links(relation, ends, "event" if is_event else "shared", edges.height, matrix)
-
-
-def _named_edges(graph: KnowledgeGraph) -> Iterator[tuple[str, tuple[str, str, str], pl.DataFrame]]:
-    for edge_type, edges in graph.edges.items():
-        if edge_type[2] == ATTRIBUTE and "name" in graph.nodes[ATTRIBUTE].columns:
-            names = graph.nodes[ATTRIBUTE].select(pl.col(ID).alias(TAIL_ID), "name")
-            named = edges.join(names, on=TAIL_ID, maintain_order="left").sort("name", maintain_order=True)
-            for (name,), own in named.partition_by("name", as_dict=True, maintain_order=True).items():
-                yield f"{edge_type[1]} {name}", edge_type, own
-        else:
-            yield edge_type[1], edge_type, edges
+            yield Links(
+                name, ends, kind, edges.height, matrix_of(one[kept], other[kept], (item_ids.len(), node_ids.len()))
+            )
 
 
 class AlikeItems:
