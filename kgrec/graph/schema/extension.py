@@ -35,7 +35,8 @@ _SECTION_FORMS = {"labels": _LABEL_FORMS, "relations": _RELATION_FORMS}
 def well_formed(tables: Tables, faults: list[str]) -> dict[str, Any]:
     """The parts of a schema file that have the form they must have; what is wrong with the others goes to `faults`."""
     faults += [
-        f"{key!r} is none of prefixes, labels, relations" for key in tables.keys() - {"prefixes", *_SECTION_FORMS}
+        f"{key!r} is none of prefixes, labels, relations"
+        for key in sorted(tables.keys() - {"prefixes", *_SECTION_FORMS})
     ]
     result: dict[str, Any] = {"prefixes": {}}
     if _has_form(tables.get("prefixes", {}), dict, "prefixes", faults):

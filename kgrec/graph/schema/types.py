@@ -172,7 +172,7 @@ def _frozen(table: Tables, key: str) -> Mapping[str, Any]:
 
 
 def _schema_faults(schema: GraphSchema) -> Iterator[str]:
-    for name in schema.labels.keys() & schema.relations.keys():
+    for name in sorted(schema.labels.keys() & schema.relations.keys()):
         yield f"{name}: a label and a relation of one name, which the local server can't tell apart"
     for label in schema.labels.values():
         yield from _table_faults(label, schema)
