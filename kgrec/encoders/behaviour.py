@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kgrec.encoders.dropout import Dropout
 from kgrec.tensors.sequences import EVENT_NAMES, Batch
 
 
@@ -26,6 +27,8 @@ class BehaviourEncoder(nn.Module):
     layers, heads : int
         Of the transformer; 0 layers leave it out.
     dropout : float
+        Of the transformer's inputs and of what its blocks add; attention weights are not dropped (that would keep
+        torch from its fused attention).
     recency : float
         Starting weight of an event for each step back, in (0, 1).
     event_weights : mapping of event name to starting weight
@@ -54,12 +57,13 @@ class BehaviourEncoder(nn.Module):
         self.newcomer = nn.Parameter(torch.randn(dim) * dim**-0.5)
         self.transformer: nn.TransformerEncoder | None = None
         if layers:
-            layer = nn.TransformerEncoderLayer(dim, heads, 2 * dim, dropout, "gelu", batch_first=True, norm_first=True)
+            layer = nn.TransformerEncoderLayer(dim, heads, 2 * dim, 0.0, "gelu", batch_first=True, norm_first=True)
+            layer.dropout, layer.dropout1, layer.dropout2 = Dropout(dropout), Dropout(dropout), Dropout(dropout)
             self.transformer = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
             self.place = nn.Parameter(torch.randn(length + 1, dim) * 0.02)
             self.event_vector = nn.Parameter(torch.zeros(len(EVENT_NAMES), dim))
             self.start = nn.Parameter(torch.randn(dim) * dim**-0.5)
-            self.dropout = nn.Dropout(dropout)
+            self.dropout = Dropout(dropout)
             self.norm = nn.LayerNorm(dim)
             self.following = nn.Linear(dim, dim)
             nn.init.zeros_(self.following.weight)
