@@ -33,9 +33,8 @@ def as_declared(column: pl.Series, kind: PropertyType | None) -> pl.Series | Non
     match kind:
         case "string" if not dtype.is_nested():
             return _texts(column)
-        case "string_list":
-            lists = text_lists(column)
-            return column if lists is None else lists
+        case "string_list" if (lists := text_lists(column)) is not None:
+            return lists
         case "float" if dtype == pl.Int64:
             return column.cast(pl.Float64)
         case "integer" if dtype == pl.Float64 and _is_whole(column).all():
