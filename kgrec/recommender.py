@@ -271,6 +271,16 @@ class KGRecommender:
             }
         )
 
+    def item_vectors(self) -> tuple[pl.Series, np.ndarray]:
+        """Ids and fused vectors of the catalogue, for a vector index: `store.write_vectors(*rec.item_vectors())`.
+
+        Returns
+        -------
+        (item_ids, vectors)
+            Vectors of shape (num_items, embedding_dim), float32, unit length; the cosine is that of `similar_items`.
+        """
+        return self.model_.items.ids, self.model_.vectors.source.cpu().numpy()
+
     def explain(self, user_id: str, item_id: str, max_paths: int = 3) -> Explanation:
         """Why this item for this user: the shortest graph paths from what the user did, and the closest such item.
 

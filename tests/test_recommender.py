@@ -194,6 +194,14 @@ def test_similar_items_are_of_the_same_colour(fitted: kgrec.KGRecommender) -> No
     assert near["score"].is_between(-1.001, 1.001).all()
 
 
+def test_item_vectors_are_those_of_similar_items(fitted: kgrec.KGRecommender) -> None:
+    ids, vectors = fitted.item_vectors()
+    assert (vectors.shape, vectors.dtype) == ((12, fitted.config.embedding_dim), np.float32)
+    best = fitted.similar_items([ids[0]], k=1).row(0, named=True)
+    cosine = vectors[ids.index_of(best["similar_item_id"])] @ vectors[0]
+    assert cosine == pytest.approx(best["score"], abs=1e-6)
+
+
 def test_explain_names_the_path_and_the_event(fitted: kgrec.KGRecommender) -> None:
     item = fitted.recommend(["u00"], k=1)["item_id"][0]
     explanation = fitted.explain("u00", item)
