@@ -1,22 +1,30 @@
-"""read_dataset: a dataset folder to a Dataset."""
+"""read_dataset: a folder of files, kgrec's own or those of other tools, to a Dataset."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal, get_args
 
+from kgrec.data import kgat, recbole
 from kgrec.data.assembly import assemble
 from kgrec.data.cleaning import OnUnknown
 from kgrec.data.dataset import Dataset
 from kgrec.data.report import Findings
-from kgrec.data.sources import from_folder
+from kgrec.data.schema import TABLES
+from kgrec.data.sources import SUFFIXES, Sources, event_keys, from_folder
+from kgrec.errors import ConfigError, list_first
+
+Layout = Literal["auto", "kgrec", "recbole", "kgat"]
 
 
-def read_dataset(path: str | os.PathLike[str], *, on_unknown: OnUnknown = "raise") -> Dataset:
+def read_dataset(path: str | os.PathLike[str], *, on_unknown: OnUnknown = "raise", layout: Layout = "auto") -> Dataset:
     """Read a dataset folder: items and events, and optionally users, queries, triples and impressions.
 
-    Each table is one file `NAME.csv`, `NAME.csv.gz` or `NAME.parquet`; the columns are those of `kgrec.data.schema`.
-    The three files `events.train`, `events.validation` and `events.test` instead of `events` make a fixed split.
+    In kgrec's own layout each table is one file `NAME.csv`, `NAME.csv.gz` or `NAME.parquet`; the columns are those of
+    `kgrec.data.schema`. The three files `events.train`, `events.validation` and `events.test` instead of `events` make
+    a fixed split. RecBole's atomic files (`NAME.inter`, ...) and KGAT's (`train.txt`, ...) are read too; the modules
+    `kgrec.data.recbole` and `kgrec.data.kgat` say what becomes of them.
 
     Parameters
     ----------
@@ -24,6 +32,8 @@ def read_dataset(path: str | os.PathLike[str], *, on_unknown: OnUnknown = "raise
         The folder.
     on_unknown : "raise" or "skip"
         What to do with events and queries whose item is not in the catalogue: a fault, or drop and count them.
+    layout : "auto", "kgrec", "recbole" or "kgat"
+        Whose files the folder holds; "auto" goes by their names.
 
     Returns
     -------
@@ -35,9 +45,38 @@ def read_dataset(path: str | os.PathLike[str], *, on_unknown: OnUnknown = "raise
     DataError
         Listing every fault of every table: the folder or a file can't be read, missing columns, bad values, ...
     ConfigError
-        If `on_unknown` is neither of the two.
+        If `on_unknown` or `layout` is none of those.
     """
     folder = Path(path)
     findings = Findings()
-    sources = from_folder(folder, findings)
+    sources = _read_sources(folder, layout, findings)
     return Dataset.from_content(assemble(sources, findings, where=str(folder), on_unknown=on_unknown))
+
+
+def _read_sources(folder: Path, layout: Layout, findings: Findings) -> Sources:
+    if layout not in get_args(Layout):
+        raise ConfigError(f"layout is {layout!r}, expected one of {', '.join(get_args(Layout))}")
+    if layout == "auto":
+        layout = _layout_of(folder, findings)
+    match layout:
+        case "recbole":
+            return recbole.from_recbole(folder, findings)
+        case "kgat":
+            return kgat.from_kgat(folder, findings)
+    return from_folder(folder, findings)
+
+
+def _layout_of(folder: Path, findings: Findings) -> Layout:
+    """The layout of the files that are there; kgrec's own, whose reader says what is missing, when there are none."""
+    own = [f"{key}{suffix}" for key in [*TABLES, *event_keys()] for suffix in SUFFIXES]
+    found: list[Layout] = []
+    if any((folder / name).is_file() for name in own):
+        found.append("kgrec")
+    if any(folder.glob(f"*{recbole.INTER}")):
+        found.append("recbole")
+    if any((folder / name).is_file() for name in kgat.PARTS):
+        found.append("kgat")
+    if len(found) > 1:
+        findings.fault(str(folder), f"holds files of the layouts {list_first(found)}", "say which: layout=...")
+        findings.raise_faults("the dataset")
+    return found[0] if found else "kgrec"

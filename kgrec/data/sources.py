@@ -57,7 +57,8 @@ class Source:
         return cls(frame.with_columns(numbers.alias(ROW)), name, is_text)
 
 
-# By table (`events.train`, ... for a fixed split); None: given, but it can't be read, which has been noted.
+# By table (`events.train`, ... for a fixed split); None: given, but it can't be read, which has been noted, or a part
+# of a fixed split that holds no event.
 Sources: TypeAlias = Mapping[str, Source | None]
 
 

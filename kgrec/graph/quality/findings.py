@@ -119,7 +119,7 @@ def dangling_ends(graph: KnowledgeGraph) -> Iterator[Finding]:
                 where=f"{rel_type} to Entity",
                 count=lost.len(),
                 examples=_first(lost.unique().sort()),
-                advice=f"{lost.n_unique():,} ids look like item_ids that the catalogue lacks; add them or drop the triples",
+                advice=f"{lost.n_unique():,} ids look like products that the catalogue lacks; add them or drop these",
             )
 
 
@@ -158,7 +158,7 @@ def separate_parts(parts: pl.DataFrame) -> Iterator[Finding]:
             where="beside the largest",
             count=others.height,
             examples=_first(others["first_id"]),
-            advice=f"{outside:,} of {total:,} products are in them, and no path leads from there to the {inside:,} others",
+            advice=f"{outside:,} of {total:,} products are in them, without a path to the {inside:,} of the largest",
         )
 
 

@@ -1,0 +1,66 @@
+"""Text files of other tools, line by line: what a line holds, and which lines are bad."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from kgrec.data.report import EXAMPLES, Findings
+from kgrec.data.sources import ROW
+
+_NO_SEPARATOR = "\x01"  # occurs in no text: polars then reads whole lines
+_TEXT = "text"
+
+
+def read_lines(path: Path, findings: Findings) -> pl.DataFrame | None:
+    """The lines of a text file that are not blank: `__row__` (the number of the line, from 1) and `text`.
+
+    Returns
+    -------
+    polars.DataFrame or None
+        None when the file can't be read or has no line, which is noted in `findings`.
+    """
+    try:
+        lines = pl.read_csv(
+            path, separator=_NO_SEPARATOR, has_header=False, quote_char=None, infer_schema=False, glob=False
+        )
+    except pl.exceptions.NoDataError:
+        findings.fault(path.name, "the file is empty")
+        return None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        findings.fault(path.name, f"can't be read as UTF-8 text: {str(error).strip().splitlines()[0]}")
+        return None
+    text = lines.to_series().rename(_TEXT).str.strip_prefix("\ufeff")
+    numbers = pl.int_range(1, text.len() + 1, dtype=pl.Int64, eager=True).alias(ROW)
+    kept = pl.DataFrame([numbers, text]).filter(text.str.strip_chars().fill_null("") != "")
+    if not kept.height:
+        findings.fault(path.name, "the file is empty")
+        return None
+    return kept
+
+
+def split_fields(
+    lines: pl.DataFrame, columns: list[str], separator: str, name: str, findings: Findings
+) -> pl.DataFrame:
+    """Lines of fields to a table of text; lines with more or fewer fields are a fault.
+
+    Returns
+    -------
+    polars.DataFrame: the columns, and `__row__`.
+    """
+    fields = lines.select(ROW, pl.col(_TEXT).str.split(separator).alias("fields"))
+    counts = fields["fields"].list.len()
+    note_bad_lines(
+        lines.filter(counts != len(columns)), f"another number of fields than {len(columns)}", name, findings
+    )
+    good = fields.filter(counts == len(columns))
+    return good.select(*(pl.col("fields").list.get(place).alias(column) for place, column in enumerate(columns)), ROW)
+
+
+def note_bad_lines(bad: pl.DataFrame, problem: str, name: str, findings: Findings) -> None:
+    """Note one fault for all the lines of `bad`, with the first few of them."""
+    if bad.height:
+        shown = ", ".join(f"line {line}: {text[:60]!r}" for line, text in bad.select(ROW, _TEXT).head(EXAMPLES).rows())
+        count = f"{bad.height:,} {'line' if bad.height == 1 else 'lines'}"
+        findings.fault(name, f"{count} with {problem} ({shown})")
