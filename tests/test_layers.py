@@ -24,9 +24,13 @@ LAYERS = [
     "recommender",
     "comparison",
 ]
-SIDES = {"evaluation": ["data", "graph"], "baselines": ["data", "graph", "tensors", "models", "ranking", "encoders"]}
+SIDES = {
+    "evaluation": ["data", "graph"],
+    "baselines": ["data", "graph", "tensors", "models", "ranking", "encoders"],
+    "testing": ["data", "graph"],
+}
 COMMON = {"errors", "config", "progress", "columns"}
-ONE_PLACE = ["neo4j", "rdflib", "transformers", "networkx"]
+ONE_PLACE = ["neo4j", "rdflib", "transformers", "networkx", "matplotlib"]
 
 
 def _imports(file: Path) -> set[str]:
