@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
 import json
 import os
 import queue
@@ -21,6 +23,8 @@ from kgrec.graph.store import local_server_child as child
 READY_LIMIT = 60.0  # seconds; it takes 1 to 3
 STOP_LIMIT = child.STOP_LIMIT + 5.0  # seconds
 LOG_LINES = 12  # of the server's log, shown when it fails
+SQL_LIMIT = 600.0  # seconds for one statement: an index over a large catalogue takes a while
+SQL_PAUSES = (0.1, 0.3, 1.0, 3.0)  # seconds before the next try, when another statement changes the same records
 
 _MISSING = (
     'the local graph server needs the package arcadedb-embedded: pip install "kgrec[local-graph]", '
@@ -68,6 +72,7 @@ class LocalServer:
         self.writer: tuple[str, str] = (child.WRITER, passwords[child.WRITER])
         self.reader: tuple[str, str] = (child.READER, passwords[child.READER])
         self.database = child.DATABASE
+        self._http_port = report["http_port"]
 
     @property
     def pid(self) -> int:
@@ -81,6 +86,38 @@ class LocalServer:
     def describe_end(self) -> str:
         """What is known about a server that ended by itself: exit status and the last lines of its log."""
         return f"the local graph server ended (exit status {self._process.poll()}){self._log_tail()}"
+
+    def run_sql(self, statement: str) -> None:
+        """Run a statement of the server's own SQL as the writer: for the indexes that its Cypher can't make.
+
+        Raises
+        ------
+        StoreError
+            If the server refuses the statement or is lost.
+        """
+        for pause in (*SQL_PAUSES, None):
+            status, answer = self._post_sql(statement)
+            if status == 200:
+                return
+            if pause is None or not any(name in answer for name in ("ConcurrentModification", "NeedRetry")):
+                raise StoreError(f"the local graph server refused the SQL {statement!r}: {_detail(answer)}")
+            time.sleep(pause)
+
+    def _post_sql(self, statement: str) -> tuple[int, str]:
+        login = base64.b64encode(":".join(self.writer).encode()).decode()
+        headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+        body = json.dumps({"language": "sql", "command": statement})
+        connection = http.client.HTTPConnection("127.0.0.1", self._http_port, timeout=SQL_LIMIT)
+        try:
+            connection.request("POST", f"/api/v1/command/{self.database}", body, headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode("utf-8", errors="replace")
+        except (OSError, http.client.HTTPException) as error:
+            if not self.is_running():
+                raise StoreError(self.describe_end()) from error
+            raise StoreError(f"the local graph server does not answer: {type(error).__name__}: {error}") from error
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Stop the server; the files of a temporary one are removed. Safe to call twice."""
@@ -171,6 +208,12 @@ def _parse_report(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return report if isinstance(report, dict) else None
+
+
+def _detail(answer: str) -> str:
+    """What went wrong, of the server's JSON answer."""
+    report = _parse_report(answer)
+    return answer[:500] if report is None else str(report.get("detail") or report.get("error"))
 
 
 def _stop(process: subprocess.Popen[str], temporary_folder: Path | None, owner_pid: int) -> None:

@@ -2,8 +2,9 @@
 
     python -P local_server_child.py FOLDER HEAP OWNER_PID [--temporary]
 
-Everything it writes is below FOLDER. It answers on stdout with one line of JSON, `{"bolt_port": ...}` or
-`{"failed": ..., "holder": ...}`, and then serves until its stdin ends, says "stop", or its owner is gone.
+Everything it writes is below FOLDER. It answers on stdout with one line of JSON, `{"bolt_port": ...,
+"http_port": ...}` or `{"failed": ..., "holder": ...}`, and then serves until its stdin ends, says "stop", or
+its owner is gone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any, TextIO
 DATABASE = "kgrec"
 WRITER = "root"  # the server's own administrator
 READER = "reader"  # may read records and nothing else: what makes `store.query` read-only
+FIRST_HTTP_PORT, NUM_HTTP_PORTS = 10_000, 2_000  # below the ports that systems give to outgoing connections
 LOCK_WAIT = 15.0  # seconds; how long a server whose owner died may take to let go of the folder
 MAX_MESSAGE_BYTES = 64 * 2**20  # the server's own limit of 16 MiB would refuse a long description
 STOP_LIMIT = 20.0  # seconds; a stop that takes longer is cut off
@@ -46,7 +48,8 @@ def main(arguments: list[str]) -> int:
         _report(channel, {"failed": "missing"})
         return 4
     server = _make_server(ArcadeDBServer, heap, _new_passwords())
-    _report(channel, {"bolt_port": _bolt_port(server)})
+    http_port = int(server._java_server.getHttpServer().getPort())
+    _report(channel, {"bolt_port": _bolt_port(server), "http_port": http_port})
     signals = _catch_signals()
     while not stopping.wait(0.5) and not signals and os.getppid() == owner_pid:
         pass
@@ -108,9 +111,12 @@ def _new_passwords() -> dict[str, str]:
 
 
 def _make_server(server_type: Any, heap: str, passwords: dict[str, str]) -> Any:
+    first_port = FIRST_HTTP_PORT + secrets.randbelow(10 * NUM_HTTP_PORTS)
     config = {
         "host": "127.0.0.1",
-        "http_port": 0,  # 0: the kernel picks a free port, so there is no gap in which another process can take it
+        # In neither case is there a gap in which another process can take the port: the server itself takes the first
+        # free one of the range, and the kernel picks one for 0 (of which the HTTP server would not tell the number).
+        "http_port": f"{first_port}-{first_port + NUM_HTTP_PORTS}",
         "bolt_port": 0,
         "bolt_maxMessageSize": MAX_MESSAGE_BYTES,
         "bolt_packstream_maxValueLength": MAX_MESSAGE_BYTES,
