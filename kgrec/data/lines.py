@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,7 @@ from kgrec.data.report import EXAMPLES, Findings
 from kgrec.data.sources import ROW
 
 _NO_SEPARATOR = "\x01"  # occurs in no text: polars then reads whole lines
-_TEXT = "text"
+_TEXT, _FIELDS = "text", "fields"
 
 
 def read_lines(path: Path, findings: Findings) -> pl.DataFrame | None:
@@ -45,17 +46,21 @@ def split_fields(
 ) -> pl.DataFrame:
     """Lines of fields to a table of text; lines with more or fewer fields are a fault.
 
+    Quotes are text, but in a line that would have another number of fields: there they are read as in a CSV file, where
+    a quoted field may hold the separator.
+
     Returns
     -------
     polars.DataFrame: the columns, and `__row__`.
     """
-    fields = lines.select(ROW, pl.col(_TEXT).str.split(separator).alias("fields"))
-    counts = fields["fields"].list.len()
-    note_bad_lines(
-        lines.filter(counts != len(columns)), f"another number of fields than {len(columns)}", name, findings
-    )
-    good = fields.filter(counts == len(columns))
-    return good.select(*(pl.col("fields").list.get(place).alias(column) for place, column in enumerate(columns)), ROW)
+    split = lines.with_columns(pl.col(_TEXT).str.split(separator).alias(_FIELDS))
+    fits = pl.col(_FIELDS).list.len() == len(columns)
+    odd = split.filter(~fits)  # few: they alone are read one by one
+    reread = [next(csv.reader([text], delimiter=separator)) for text in odd[_TEXT]]
+    odd = odd.with_columns(pl.Series(_FIELDS, reread, dtype=pl.List(pl.String)))
+    note_bad_lines(odd.filter(~fits), f"another number of fields than {len(columns)}", name, findings)
+    good = pl.concat([split.filter(fits), odd.filter(fits)]).sort(ROW)
+    return good.select(*(pl.col(_FIELDS).list.get(place).alias(column) for place, column in enumerate(columns)), ROW)
 
 
 def note_bad_lines(bad: pl.DataFrame, problem: str, name: str, findings: Findings) -> None:

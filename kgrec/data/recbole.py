@@ -3,8 +3,8 @@
 `NAME.inter` becomes the events, `NAME.item` the items, `NAME.user` the users, `NAME.kg` the triples; `NAME.link` says
 which entity of the triples is which item. Fields are parted by tabs; a header field is `name:type`.
 
-Source: the documentation of RecBole, "Atomic Files". Differs: a list that holds `, ` is taken as parted by commas,
-as many files in circulation are, else by spaces as documented.
+Source: the documentation of RecBole, "Atomic Files". Differs: lists are documented as parted by spaces; those
+of a column that holds `, ` are taken as parted by commas, as in many files in circulation.
 """
 
 from __future__ import annotations
@@ -134,16 +134,19 @@ def _cell(name: str) -> pl.Expr:
 
 
 def split_list(raw: pl.Series) -> pl.Series:
-    """Lists in text: parted by commas if any value of the column holds `, `, else by spaces; quotes are no part of it.
+    """Lists in text, parted as the column shows: by `', '` where values stand in quotes, by `, `, else by spaces.
 
     >>> split_list(pl.Series(["Make-up, Lip care", "Soap", None])).to_list()
     [['Make-up', 'Lip care'], ['Soap'], None]
+    >>> split_list(pl.Series(["'Creams, Gels', 'Lotions'"])).to_list()
+    [['Creams, Gels', 'Lotions']]
     >>> split_list(pl.Series(["red blue"])).to_list()
     [['red', 'blue']]
     """
-    has_commas = bool(raw.str.contains(", ", literal=True).any())
-    parts = raw.str.split("," if has_commas else " ")
-    return parts.list.eval(pl.element().str.strip_chars(" '\"[]").replace("", None).drop_nulls())
+    separators = ("', '", ", ")
+    separator = next((text for text in separators if raw.str.contains(text, literal=True).any()), " ")
+    parts = raw.str.split(separator)
+    return parts.list.eval(pl.element().str.strip_chars(" ,'\"[]").replace("", None).drop_nulls())
 
 
 def _event_sources(folder: Path, name: str, findings: Findings) -> dict[str, Source | None]:

@@ -128,6 +128,16 @@ def test_recbole_files_with_byte_order_mark_crlf_and_blank_lines_read_alike(tmp_
     assert read_dataset(tmp_path).fingerprint() == plain.fingerprint()
 
 
+def test_recbole_tab_between_quotes_parts_nothing(tmp_path: Path) -> None:
+    items = 'item_id:token\ttitle:token\tbrand:token\n007\t"Red \t""lip"""\tAcme\n8\t6" ruler\tB\n9\t"Half\t\n'
+    dataset = read_dataset(write(tmp_path, {"tiny.inter": FILES["tiny.inter"], "tiny.item": items}))
+    assert dataset.items.select("title", "brand").rows() == [
+        ('Red \t"lip"', "Acme"),
+        ('6" ruler', "B"),
+        ('"Half', None),
+    ]
+
+
 def test_recbole_many_faults_raise_one_error_that_lists_all(tmp_path: Path) -> None:
     files = {
         "tiny.inter": (

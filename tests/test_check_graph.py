@@ -1,0 +1,49 @@
+"""scripts/check_graph.py, run as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.tiny import ITEMS, checkerboard, tiny_items
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments: object, status: int = 0) -> str:
+    command = [sys.executable, ROOT / "scripts" / "check_graph.py", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == status, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    tiny_items().write_csv(folder / "items.csv")
+    events = checkerboard().interactions.select("user_id", "item_id", "event", "timestamp")
+    events.write_csv(folder / "events.csv")
+    return folder
+
+
+def test_check_graph_prints_quality_and_leakage_as_text_and_json(shop: Path) -> None:
+    printed = run(shop, "--split", "leave_last_out", "--strict")
+    assert "Graph quality: 17 nodes, 26 edges" in printed
+    assert "No relation is flagged." in printed
+    tables = json.loads(run(shop, "--format", "json"))
+    assert {"label": "Brand", "nodes": 2, "without_edges": 0} in tables["nodes"]
+    assert "leakage" not in tables
+
+
+def test_check_graph_with_strict_and_a_warning_ends_with_status_1(shop: Path, tmp_path: Path) -> None:
+    for file in shop.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    loop = pl.DataFrame({"head": ITEMS[:1], "relation": ["goes with"], "tail": ITEMS[:1]})
+    loop.write_csv(tmp_path / "triples.csv")
+    assert "WARNING  self loop: GOES_WITH" in run(tmp_path)
+    run(tmp_path, "--strict", status=1)
