@@ -1,4 +1,4 @@
-// Everything one step around a product, with the relation and its direction.
+// Everything one step around a product: what it points to, then what points to it.
 // $id (string): the product's item_id
 // $limit (integer) = 50: most rows to return
 MATCH (p:Product {id: $id})-[r]-(n)
@@ -7,5 +7,5 @@ RETURN type(r) AS relation,
        labels(n)[0] AS label,
        n.id AS id,
        coalesce(n.title, n.name, n.id) AS name
-ORDER BY relation, direction, label, id
+ORDER BY direction DESC, relation, label, id
 LIMIT $limit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 
@@ -36,7 +37,9 @@ Edges = dict[EdgeType, pl.DataFrame]
 logger = logging.getLogger(__name__)
 
 
-def graph_from_dataset(dataset: Dataset, users: bool = False, schema: GraphSchema | None = None) -> KnowledgeGraph:
+def graph_from_dataset(
+    dataset: Dataset, users: bool = False, schema: GraphSchema | str | os.PathLike[str] | None = None
+) -> KnowledgeGraph:
     """Build the graph of a catalogue: products, brands, the category tree, attribute values and the extra facts.
 
     Parameters
@@ -47,8 +50,8 @@ def graph_from_dataset(dataset: Dataset, users: bool = False, schema: GraphSchem
         Whether the dataset's own interactions become nodes and edges too: one edge per user, product and type of
         event, with how many there were (`count`) and when the last one was (`last_at`, UTC epoch seconds). History,
         impressions and negatives are left out.
-    schema : GraphSchema, optional
-        kgrec's schema with a shop's own labels and relations (`read_schema("shop.toml")`); None: kgrec's alone.
+    schema : GraphSchema or path, optional
+        The labels and relations of your shop: a schema, or the TOML file that extends kgrec's. None: kgrec's own.
 
     Returns
     -------
@@ -58,7 +61,8 @@ def graph_from_dataset(dataset: Dataset, users: bool = False, schema: GraphSchem
     Raises
     ------
     GraphError
-        If the items lack a column that a relation of the schema is taken from, or it holds lists of numbers.
+        If the items lack a column that a relation of the schema is taken from, or it holds lists of numbers, or the
+        schema's file has faults.
 
     Notes
     -----
@@ -69,7 +73,7 @@ def graph_from_dataset(dataset: Dataset, users: bool = False, schema: GraphSchem
     by `relation_names`. One that bears the name of a built-in relation (HAS_BRAND) is an edge type of its own,
     `(Product, HAS_BRAND, Entity)` beside `(Product, HAS_BRAND, Brand)`.
     """
-    schema = schema or read_schema()
+    schema = schema if isinstance(schema, GraphSchema) else read_schema(schema)
     _check_columns(dataset.items, schema)
     nodes: Nodes = {PRODUCT: _products(dataset.items, schema)}
     edges: Edges = {}
@@ -134,7 +138,9 @@ def _products(items: pl.DataFrame, schema: GraphSchema) -> pl.DataFrame:
             id_name += "_"
         logger.warning("item column %r is kept as the property %r: the name is taken", ID, id_name)
         extra[id_name] = extra.pop(ID)
-    return items.select(pl.col(c.ITEM_ID).alias(ID), c.TITLE, c.DESCRIPTION, c.PRICE).with_columns(**extra)
+    return items.select(pl.col(c.ITEM_ID).alias(ID), c.TITLE, c.DESCRIPTION, c.PRICE, c.UPDATED_AT).with_columns(
+        **extra
+    )
 
 
 def _add_column(items: pl.DataFrame, relation: Relation, schema: GraphSchema, nodes: Nodes, edges: Edges) -> None:

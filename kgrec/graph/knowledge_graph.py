@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -56,12 +57,12 @@ class KnowledgeGraph:
 
     @classmethod
     def from_dataset(
-        cls, dataset: Dataset, *, users: bool = False, schema: GraphSchema | None = None
+        cls, dataset: Dataset, *, users: bool = False, schema: GraphSchema | str | os.PathLike[str] | None = None
     ) -> KnowledgeGraph:
         """Build the graph of a dataset's catalogue and triples; with `users`, of its events too.
 
-        Pass the train part of a split: the events of the dataset given are the ones that become edges. A `schema`
-        with labels and relations of your own is read by `kgrec.graph.schema.types.read_schema("shop.toml")`.
+        Pass the train part of a split: the events of the dataset given are the ones that become edges. `schema` is
+        the TOML file that extends kgrec's labels and relations by your shop's, or what `read_schema` made of it.
         """
         from kgrec.graph.build import graph_from_dataset
 
