@@ -26,6 +26,7 @@ BRAND = "brand"
 CATEGORY = "category"
 PRICE = "price"
 ATTRIBUTES = "attributes"
+UPDATED_AT = "updated_at"  # when the item's row last changed, UTC epoch seconds
 CATEGORY_SEPARATOR = " > "
 
 # events

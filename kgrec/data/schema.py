@@ -89,6 +89,7 @@ ITEMS = Table(
         Column(name=c.CATEGORY, kind="category"),
         Column(name=c.PRICE, kind="number", minimum=0),  # in the shop's currency
         Column(name=c.ATTRIBUTES, kind="json"),
+        Column(name=c.UPDATED_AT, kind="time"),
     ),
     counted=(c.TITLE, c.DESCRIPTION, c.BRAND, c.CATEGORY, c.PRICE),
 )
