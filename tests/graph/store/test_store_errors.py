@@ -4,9 +4,8 @@ import logging
 import os
 import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +16,7 @@ from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.store import GraphStore, bolt, open_graph
 from kgrec.graph.store.bolt import BoltConnection
 from kgrec.graph.store.local_server import LocalServer
-from tests.neo4j_server import Neo4jServer
+from tests.graph.store.wire import Login, Proxy
 
 WRONG = "wr0ng-passw0rd"
 GRAPH = KnowledgeGraph(  # n0, n1 ... n9, each --TO--> n0
@@ -26,85 +25,11 @@ GRAPH = KnowledgeGraph(  # n0, n1 ... n9, each --TO--> n0
 )
 
 
-class Login:
-    """The address and login of one server, as a user of `open_graph(uri=...)` has them."""
-
-    def __init__(self, uri: str, username: str, password: str) -> None:
-        self.uri, self.username, self.password = uri, username, password
-
-    def open(self, **changes: str) -> GraphStore:
-        return open_graph(**{"uri": self.uri, "username": self.username, "password": self.password, **changes})
-
-
-@pytest.fixture(params=["local", "neo4j"])
-def login(request: pytest.FixtureRequest) -> Login:
-    """A login on each of the two servers; the local one is met as if it were anybody's."""
-    if request.param == "neo4j":
-        server: Neo4jServer = request.getfixturevalue("neo4j_server")
-        return Login(server.uri, server.username, server.password)
-    local: LocalServer = request.getfixturevalue("local_store")._connection.local
-    return Login(local.uri, *local.writer)
-
-
 @pytest.fixture
 def closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-class Proxy:
-    """A wire to a server that a test can cut: `cut()` drops every connection, `close()` also takes no new ones."""
-
-    def __init__(self, uri: str) -> None:
-        self._target = ("127.0.0.1", int(uri.rpartition(":")[2]))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets: list[socket.socket] = []
-        self.uri = f"bolt://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def cut(self) -> None:
-        for end in self._sockets:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has ended already
-            end.close()
-        self._sockets = []
-
-    def close(self) -> None:
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._listener.close()
-        self.cut()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(self._target)
-            self._sockets += [client, server]
-            for one, other in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
-
-    @staticmethod
-    def _pump(one: socket.socket, other: socket.socket) -> None:
-        try:
-            while data := one.recv(65536):
-                other.sendall(data)
-        except OSError:
-            return
-
-
-@pytest.fixture
-def proxy(login: Login) -> Iterator[Proxy]:
-    wire = Proxy(login.uri)
-    yield wire
-    wire.close()
 
 
 @pytest.fixture

@@ -1,0 +1,215 @@
+"""Tables of a graph server's nodes and edges, read in columns and in pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import polars as pl
+
+from kgrec.errors import list_first
+from kgrec.graph.knowledge_graph import HEAD_ID, ID, PROPERTY_TYPES, TAIL_ID
+from kgrec.graph.schema.constraints import quote
+from kgrec.graph.store.bolt import PAGE_ROWS, BoltConnection, Rows
+from kgrec.graph.store.frames import MixedTypesError, column_type, common_type
+
+logger = logging.getLogger(__name__)
+
+Unsupported = Literal["raise", "skip"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSource:
+    """Which nodes of a database to read: those of one label that have none of some others, told apart by one key.
+
+    With `numbers` the key may be a number.
+    """
+
+    label: str
+    key: str = ID
+    without: tuple[str, ...] = ()
+    numbers: bool = False
+
+    def pattern(self, variable: str) -> str:
+        """As in `(n:Product)`."""
+        return f"({variable}:{quote(self.label)})"
+
+    def conditions(self, variable: str) -> list[str]:
+        """What a WHERE has to demand beside the pattern."""
+        return [f"NOT {variable}:{quote(label)}" for label in self.without]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeSource:
+    """Which edges of a database to read; `per_head` is about how many each head has."""
+
+    head: NodeSource
+    rel_type: str
+    tail: NodeSource
+    per_head: int = 1
+
+    @property
+    def arrow(self) -> str:
+        """As in `-[r:HAS_BRAND]->`."""
+        return f"-[r:{quote(self.rel_type)}]->"
+
+
+def node_property_names(connection: BoltConnection, source: NodeSource) -> list[str]:
+    """The properties that any of the nodes has, in alphabetical order."""
+    match = f"MATCH {source.pattern('n')}{_where(source.conditions('n'))}"
+    return _property_names(connection, match, "n")
+
+
+def edge_property_names(connection: BoltConnection, source: EdgeSource) -> list[str]:
+    """The properties that any of the edges has, in alphabetical order."""
+    where = _where(source.head.conditions("h") + source.tail.conditions("t"))
+    match = f"MATCH {source.head.pattern('h')}{source.arrow}{source.tail.pattern('t')}{where}"
+    return _property_names(connection, match, "r")
+
+
+def read_nodes(connection: BoltConnection, source: NodeSource, names: Mapping[str, str]) -> Columns:
+    """The key of all nodes of a source, as `id`, and the properties in `names` under the names they have there."""
+    wanted = ", ".join(f"n.{quote(name)} AS c{place}" for place, name in enumerate([source.key, *names]))
+    cypher = f"MATCH {source.pattern('n')}{_where(source.conditions('n'))} RETURN {wanted}"
+    return _read_columns(connection, cypher, Columns([ID], names, source.numbers), lambda rows: rows)
+
+
+def read_edges(connection: BoltConnection, source: EdgeSource, names: Mapping[str, str]) -> Columns:
+    """The keys of both ends of all edges of a source, and the properties in `names`.
+
+    What a record costs the driver outweighs what is in it. So where heads have an edge or more each, the server is
+    asked for one record a head, with the list of its edges, and not for one an edge.
+    """
+    head, tail = source.head.pattern("h"), source.tail.pattern("t")
+    head_where, tail_where = source.head.conditions("h"), source.tail.conditions("t")
+    key = f"h.{quote(source.head.key)} AS head"
+    values = ", ".join([f"t.{quote(source.tail.key)}", *(f"r.{quote(name)}" for name in names)])
+    if source.per_head < 1:
+        match = f"MATCH {head}{source.arrow}{tail}{_where(head_where + tail_where)}"
+        cypher, unpack = f"{match} RETURN {key}, [{values}] AS edge", _unpack_single
+    else:
+        edges = f"[(h){source.arrow}{tail}{_where(tail_where)} | [{values}]]"
+        cypher, unpack = f"MATCH {head}{_where(head_where)} RETURN {key}, {edges} AS edges", _unpack_grouped
+    page_rows = max(1, PAGE_ROWS // max(1, source.per_head))
+    return _read_columns(connection, cypher, Columns([HEAD_ID, TAIL_ID], names, source.head.numbers), unpack, page_rows)
+
+
+def key_text(value: Any) -> str | None:
+    """A key as text: a whole number without a fraction, as in "17"; None for what is neither text nor a number."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return None
+        case int():
+            return str(value)
+        case float():
+            return str(int(value)) if value.is_integer() else repr(value)
+        case _:
+            return None
+
+
+def _unpack_single(rows: Rows) -> Rows:
+    return [(head, *edge) for head, edge in rows]
+
+
+def _unpack_grouped(rows: Rows) -> Rows:
+    return [(head, *edge) for head, edges in rows for edge in edges]
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _property_names(connection: BoltConnection, match: str, variable: str) -> list[str]:
+    _, rows = connection.run_read(f"{match} UNWIND keys({variable}) AS name RETURN DISTINCT name")
+    return sorted(name for (name,) in rows)
+
+
+def _read_columns(
+    connection: BoltConnection,
+    cypher: str,
+    empty: Columns,
+    unpack: Callable[[Rows], Rows],
+    page_rows: int = PAGE_ROWS,
+) -> Columns:
+    def consume(_: list[str], pages: Iterator[Rows]) -> Columns:
+        columns = Columns(empty.keys, empty.names, empty.numbers)  # anew at each try
+        for rows in pages:
+            columns.add(unpack(rows))
+        return columns
+
+    return connection.stream_read(cypher, None, consume, page_rows)
+
+
+@dataclass
+class Columns:
+    """Columns that grow by pages; a page is no longer held as Python objects once it is added.
+
+    Parameters
+    ----------
+    keys : list of str
+        Names of the first columns, which hold the keys.
+    names : mapping of str to str
+        The other columns: name in the database to name in the frame.
+    numbers : bool
+        Whether a key may be a number, which then becomes text.
+    """
+
+    keys: list[str]
+    names: Mapping[str, str]
+    numbers: bool = False
+    pages: dict[str, list[pl.Series]] = field(default_factory=dict)
+    mixed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, rows: Rows) -> None:
+        """Take up one page; each row holds the keys and then the values of `names`."""
+        columns = list(zip(*rows, strict=True))
+        for name, values in zip(self.keys, columns, strict=False):
+            self.pages.setdefault(name, []).append(self._key_page(name, values))
+        for name, values in zip(self.names.values(), columns[len(self.keys) :], strict=False):  # no rows, no columns
+            try:
+                page = pl.Series(name, values, dtype=column_type(values), strict=False)
+            except MixedTypesError as error:
+                self.mixed[name] = str(error)
+            else:
+                self.pages.setdefault(name, []).append(page)
+
+    def _key_page(self, name: str, values: Sequence[Any]) -> pl.Series:
+        if set(map(type, values)) != {str}:
+            values = [key_text(value) if self.numbers or isinstance(value, str) else None for value in values]
+        return pl.Series(name, values, dtype=pl.String())
+
+    def finish(self, where: str, on_unsupported: Unsupported, faults: list[str]) -> pl.DataFrame:
+        """The columns as one frame; properties that a KnowledgeGraph can't hold are appended to `faults`.
+
+        A key that is none is null: it is the caller who says what that means.
+        """
+        no_keys = pl.Series([], dtype=pl.String())
+        keys = [pl.concat(self.pages.get(name, [no_keys])).alias(name) for name in self.keys]
+        others = [self._join(name) for name in self.names.values()]
+        frame = pl.DataFrame(keys + [column for column in others if column is not None])
+        lost = [f"{name} ({reason})" for name, reason in sorted(self.mixed.items())]
+        if lost and on_unsupported == "skip":
+            logger.warning("%s: properties not read: %s", where, ", ".join(lost))
+        elif lost:
+            hint = 'pass on_unsupported="skip" to leave them out'
+            faults.append(f"{where}: properties of types that kgrec can't hold: {list_first(lost)}; {hint}")
+        return frame
+
+    def _join(self, name: str) -> pl.Series | None:
+        pages = self.pages.get(name, [])
+        try:
+            dtype = common_type(page.dtype for page in pages)
+        except MixedTypesError as error:
+            self.mixed[name] = str(error)
+        if name in self.mixed:
+            return None
+        if dtype == pl.List(pl.Null):  # nothing but empty lists
+            dtype = pl.List(pl.String)
+        if dtype not in PROPERTY_TYPES:
+            self.mixed[name] = str(dtype)
+            return None
+        return pl.concat([page.cast(dtype) for page in pages])
