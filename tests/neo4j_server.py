@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -94,6 +95,13 @@ def _free_port() -> int:
 class Neo4jServer:
     """One running server with a throw-away home; `stop()` ends it and removes the home.
 
+    `kill()` ends it as a crash would, and `start()` then starts it again with the same data, address and password.
+
+    Parameters
+    ----------
+    home : Path, optional
+        An empty folder for its data, such as one on a small disk; None makes one.
+
     Raises
     ------
     Neo4jUnavailableError
@@ -103,15 +111,27 @@ class Neo4jServer:
     username: str = "neo4j"
     password: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
     uri: str = ""
+    home: Path | None = None
 
     def __post_init__(self) -> None:
-        jars = fetch_jars()
-        self._home = Path(tempfile.mkdtemp(prefix="kgrec-neo4j-"))
+        self._jars = fetch_jars()
+        self._home = Path(tempfile.mkdtemp(prefix="kgrec-neo4j-")) if self.home is None else self.home
         (self._home / "conf").mkdir()
         port = _free_port()
         (self._home / "conf" / "neo4j.conf").write_text(CONFIG.format(port=port))
+        self.uri = f"bolt://127.0.0.1:{port}"
+        self.start()
+        try:
+            self._set_password()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start(self) -> None:
+        """Start the server on its home; it returns when the server answers."""
         main = ["org.neo4j.server.CommunityEntryPoint", f"--home-dir={self._home}"]
-        command = ["java", *JAVA_OPTIONS, "-cp", f"{jars}/*", *main, f"--config-dir={self._home / 'conf'}"]
+        command = ["java", *JAVA_OPTIONS, "-cp", f"{self._jars}/*", *main, f"--config-dir={self._home / 'conf'}"]
+        (self._home / "logs" / "neo4j.log").unlink(missing_ok=True)  # it says "Started." of an earlier start
         with (self._home / "console.log").open("w") as log:
             self._process = subprocess.Popen(
                 ["sh", "-c", RUN_WHILE_STDIN_IS_OPEN, str(self._home), *command],
@@ -122,11 +142,16 @@ class Neo4jServer:
             )
         try:
             self._wait_until_started()
-            self.uri = f"bolt://127.0.0.1:{port}"
-            self._set_password()
         except BaseException:
             self.stop()
             raise
+
+    def kill(self) -> None:
+        """End the server by SIGKILL; its home stays."""
+        os.killpg(self._process.pid, signal.SIGKILL)  # the reader of its stdin too, which would remove the home
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def stop(self) -> None:
         """End the server at once: nothing in its home is kept."""
