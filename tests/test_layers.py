@@ -30,7 +30,8 @@ SIDES = {
     "testing": ["data", "graph"],
 }
 COMMON = {"errors", "config", "progress", "columns"}
-ONE_PLACE = ["neo4j", "rdflib", "transformers", "networkx", "matplotlib"]
+ONE_PLACE = ["neo4j", "transformers", "networkx", "matplotlib"]
+ONE_FOLDER = {"rdflib": "graph/rdf", "pyshacl": "graph/rdf"}
 
 
 def _imports(file: Path) -> set[str]:
@@ -74,6 +75,13 @@ def test_module_imports_only_stages_above_its_own(file: Path) -> None:
 def test_heavy_package_is_imported_in_at_most_one_module(name: str) -> None:
     users = [file for file in PACKAGE.rglob("*.py") if any(part.split(".")[0] == name for part in _imports(file))]
     assert len(users) <= 1
+
+
+@pytest.mark.parametrize("name", ONE_FOLDER)
+def test_heavy_package_is_imported_in_its_folder_only(name: str) -> None:
+    users = [file for file in PACKAGE.rglob("*.py") if any(part.split(".")[0] == name for part in _imports(file))]
+    assert users
+    assert {file.parent for file in users} == {PACKAGE / ONE_FOLDER[name]}
 
 
 def test_import_kgrec_loads_nothing_heavy() -> None:

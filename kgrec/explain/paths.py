@@ -1,4 +1,4 @@
-"""The shortest paths in the graph between what a user did and an item. The one place that imports `networkx`."""
+"""The shortest paths in the graph between what a user did and an item."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import networkx as nx
-
-from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
+from kgrec.graph.knowledge_graph import ID, KnowledgeGraph
+from kgrec.graph.networkx_graph import Node, cheapest_paths, search_network
 
 PRODUCT = "Product"
 MAX_HOPS = 4
 HUB_COST = 0.01  # per log2(degree): among paths of one length, those over rarer nodes come first
-Node = tuple[str, str]  # (label, id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +92,7 @@ class PathFinder:
     """
 
     def __init__(self, graph: KnowledgeGraph) -> None:
-        self.network = nx.Graph()
-        for label, table in graph.nodes.items():
-            if label != "User":
-                self.network.add_nodes_from((label, node_id) for node_id in table[ID])
-        for (head, relation, tail), table in graph.edges.items():
-            if "User" in (head, tail):
-                continue
-            for head_id, tail_id in table.select(HEAD_ID, TAIL_ID).iter_rows():
-                ends = (head, head_id), (tail, tail_id)
-                if ends[0] != ends[1] and not self.network.has_edge(*ends):
-                    self.network.add_edge(*ends, rel_type=relation, head=ends[0])
+        self.network = search_network(graph, without=["User"])
         self._names = {label: _name_table(table) for label, table in graph.nodes.items()}
 
     def find(self, history: Sequence[tuple[str, str]], item_id: str, max_paths: int) -> list[Path]:
@@ -123,7 +111,7 @@ class PathFinder:
         for place, (source, event) in enumerate(history):
             if source != item_id and (PRODUCT, source) in self.network:
                 sources.setdefault((PRODUCT, source), (event, place))
-        cost, route = nx.single_source_dijkstra(self.network, target, cutoff=MAX_HOPS + 0.9, weight=self._weight)
+        cost, route = cheapest_paths(self.network, target, self._weight, max_cost=MAX_HOPS + 0.9)
         reached = [source for source in sources if source in cost]
         reached.sort(key=lambda source: (round(cost[source], 6), sources[source][1]))
         return [self._path(route[source][::-1], sources[source][0]) for source in reached[:max_paths]]

@@ -10,12 +10,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kgrec.errors import GraphError
+from kgrec.graph.rdf.ontology import ontology_text
+from kgrec.graph.rdf.shapes import shapes_text
 from kgrec.graph.schema.constraints import constraints_text
 from kgrec.graph.schema.picture import schema_picture
 from kgrec.graph.schema.types import GraphSchema, read_schema, schema_folder
 
 GENERATED: Mapping[str, Callable[[GraphSchema], str]] = {
     "constraints.cypher": constraints_text,
+    "ontology.ttl": ontology_text,
+    "shapes.ttl": shapes_text,
 }
 _PICTURE = re.compile(r"(<!-- schema -->\n).*?(<!-- /schema -->)", re.DOTALL)
 
