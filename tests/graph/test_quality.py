@@ -8,12 +8,33 @@ import polars as pl
 import pytest
 
 from kgrec.graph.knowledge_graph import EdgeType, KnowledgeGraph
-from kgrec.graph.quality import QualityReport, quality_report
-from kgrec.graph.schema.types import read_schema
+from kgrec.graph import quality
+from kgrec.graph.quality import QualityReport
+from kgrec.graph.schema.types import GraphSchema, Label, Relation
 
 IN_CATEGORY: EdgeType = ("Product", "IN_CATEGORY", "Category")
 HAS_BRAND: EdgeType = ("Product", "HAS_BRAND", "Brand")
 ALSO_BOUGHT: EdgeType = ("Product", "ALSO_BOUGHT", "Product")
+
+
+# the part of kgrec's own schema that these graphs use, fixed here
+PROPERTIES = {
+    "Product": {"title": "string", "description": "string", "price": "float"},
+    "Brand": {"name": "string"},
+    "Category": {"name": "string", "level": "integer"},
+    "AttributeValue": {"name": "string", "value": "string"},
+}
+ENDS = {"HAS_BRAND": "Brand", "IN_CATEGORY": "Category", "HAS_ATTRIBUTE": "AttributeValue"}
+SCHEMA = GraphSchema(
+    labels={name: Label(name=name, meaning="", properties=known) for name, known in PROPERTIES.items()},  # type: ignore[arg-type]
+    relations={
+        name: Relation(name=name, meaning="", head="Product", tail=tail, properties={}) for name, tail in ENDS.items()
+    },
+)
+
+
+def quality_report(graph: KnowledgeGraph) -> QualityReport:
+    return quality.quality_report(graph, SCHEMA)
 
 
 def edges(*pairs: str) -> pl.DataFrame:
@@ -106,6 +127,12 @@ def test_quality_missing_properties_list_the_schemas_first(graph: KnowledgeGraph
         ("warning", "Product.title", 1, ["p4"]),
         ("warning", "Product.price", 1, ["p2"]),
     ]
+
+
+def test_quality_properties_that_no_node_has_are_one_note() -> None:
+    report = quality_report(KnowledgeGraph({"Brand": pl.DataFrame({"id": ["x", "y"]})}, {}))
+    assert found(report, "unused property") == [("info", "Brand", 1, ["name"])]
+    assert not found(report, "missing property")
 
 
 def test_quality_products_without_brand_or_category_are_found(graph: KnowledgeGraph) -> None:
@@ -239,7 +266,7 @@ def test_quality_of_an_empty_graph_is_a_report_too() -> None:
 
 
 def test_quality_text_shows_warnings_first_and_dict_is_json(graph: KnowledgeGraph) -> None:
-    report = quality_report(graph, read_schema())
+    report = quality.quality_report(graph)  # by kgrec's own schema
     text = str(report)
     assert text.index("WARNING") < text.index("note  ")
     assert f"{report.warnings.height} warnings" in text

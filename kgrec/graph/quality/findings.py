@@ -37,18 +37,26 @@ class Finding:
 
 
 def missing_properties(graph: KnowledgeGraph, table: pl.DataFrame) -> Iterator[Finding]:
-    """Properties of the schema that nodes lack."""
-    for row in table.filter(pl.col("declared") & (pl.col("missing") > 0)).iter_rows(named=True):
+    """Properties of the schema that nodes lack; those that no node of a label has are one finding."""
+    lacked = table.filter(pl.col("declared") & (pl.col("missing") > 0))
+    for row in lacked.filter(pl.col("share") < 1).iter_rows(named=True):
         frame = graph.nodes[row["label"]]
-        nobody = row["missing"] == frame.height
-        lacking = frame[ID] if nobody else frame[ID].filter(is_missing(frame[row["property"]]))
         yield Finding(
-            severity="info" if nobody or row["share"] <= MANY_MISSING else "warning",
+            severity="info" if row["share"] <= MANY_MISSING else "warning",
             check="missing property",
             where=f"{row['label']}.{row['property']}",
             count=row["missing"],
-            examples=() if nobody else _first(lacking),
-            advice="no node has it" if nobody else f"{row['share']:.1%} of the nodes lack it; fill it in at the source",
+            examples=_first(frame[ID].filter(is_missing(frame[row["property"]]))),
+            advice=f"{row['share']:.1%} of the nodes lack it; fill it in at the source",
+        )
+    for (label,), rows in lacked.filter(pl.col("share") == 1).partition_by("label", as_dict=True).items():
+        yield Finding(
+            severity="info",
+            check="unused property",
+            where=str(label),
+            count=rows.height,
+            examples=_first(rows["property"]),
+            advice="no node has one of these",
         )
 
 
