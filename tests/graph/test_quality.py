@@ -7,8 +7,8 @@ import json
 import polars as pl
 import pytest
 
-from kgrec.graph.knowledge_graph import EdgeType, KnowledgeGraph
 from kgrec.graph import quality
+from kgrec.graph.knowledge_graph import EdgeType, KnowledgeGraph
 from kgrec.graph.quality import QualityReport
 from kgrec.graph.schema.types import GraphSchema, Label, Relation
 
