@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -154,7 +155,9 @@ class GraphStore:
             raise StoreError(f"batch_size must be at least 1, found {batch_size}")
         show = sys.stderr.isatty() if progress is None else progress
         options = LoadOptions(batch_size=batch_size, show=show, prune=prune, since=since)
-        return load_graph(self._connection, graph, self.schema, options)
+        local = self._connection.local
+        with nullcontext() if local is None else local.loading:
+            return load_graph(self._connection, graph, self.schema, options)
 
     def read_graph(
         self, mapping: GraphMapping | None = None, *, on_unsupported: Unsupported = "raise"
@@ -252,21 +255,23 @@ class GraphStore:
 
     def write_vectors(
         self,
-        ids: Sequence[str],
+        ids: Iterable[str],
         vectors: np.ndarray,
         label: str = "Product",
         property: str = "embedding",
         *,
         progress: bool | None = None,
     ) -> None:
-        """Store one vector for each of the nodes `ids`, such as a model's item embeddings, and index them.
+        """Store one vector for each of the nodes `ids`, and index them.
+
+        For the item embeddings of a model: `store.write_vectors(*rec.item_vectors())`.
 
         Writing the same again changes nothing. Vectors of another size replace all that were there; else those of
         other nodes stay. `load` leaves vectors alone, `read_graph` leaves them out.
 
         Parameters
         ----------
-        ids : sequence of str
+        ids : iterable of str
             Of nodes that the store holds, each once.
         vectors : array, shape (num_vectors, size), stored as float32
         label, property : str

@@ -18,6 +18,7 @@ from kgrec.graph.schema.constraints import (
 from kgrec.graph.store.bolt import BoltConnection
 
 BUILD_LIMIT = 600  # seconds that Neo4j may take to fill an index
+DROP_LIMIT = 60.0  # seconds of retries
 
 
 def make_text_index(connection: BoltConnection, label: str, keys: Sequence[str]) -> None:
@@ -68,8 +69,11 @@ def declare_vector(connection: BoltConnection, label: str, key: str) -> None:
 
 
 def drop_index(connection: BoltConnection, name: str) -> None:
-    """Drop an index; nothing happens when there is none."""
-    connection.run_write(f"DROP INDEX {quote(name)} IF EXISTS")
+    """Drop an index; nothing happens when there is none.
+
+    The local server refuses for as long as it tidies up the index's files, which a large load has it do.
+    """
+    connection.run_write(f"DROP INDEX {quote(name)} IF EXISTS", retry_limit=DROP_LIMIT)
 
 
 def text_index_keys(connection: BoltConnection, label: str) -> list[str] | None:

@@ -16,7 +16,7 @@ from kgrec.graph.schema.constraints import quote
 from kgrec.graph.schema.types import GraphSchema
 from kgrec.graph.store.bolt import BoltConnection
 from kgrec.graph.store.changes import Time, changed_nodes, changed_part
-from kgrec.graph.store.prepare import prepare
+from kgrec.graph.store.prepare import prepare, prepare_search
 from kgrec.graph.store.prune import prune_edges, prune_edges_of, prune_nodes
 from kgrec.graph.store.read import vector_properties
 from kgrec.graph.store.storable import check_storable, row_bytes
@@ -87,6 +87,7 @@ def load_graph(
         part = changed_part(graph, changed, options.since)
         num_batches = _send(connection, part, vectors, options)
         removed_edges = prune_edges_of(connection, graph, schema, changed, options.batch_size)
+    prepare_search(connection, graph, schema)
     if options.prune:
         more = prune_edges(connection, graph, schema, options.batch_size)
         removed_edges = {key: removed_edges.get(key, 0) + more.get(key, 0) for key in {**removed_edges, **more}}

@@ -1,4 +1,4 @@
-"""A database made ready for a graph: constraints and indexes, before any node is stored."""
+"""A database made ready for a graph: constraints and range indexes before its nodes, full-text indexes after them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_KEY_BYTES = 8_000  # Neo4j can't index a longer value
 
 
 def prepare(connection: BoltConnection, graph: KnowledgeGraph, schema: GraphSchema | None = None) -> None:
-    """Make the constraints and indexes; an index that a value of this graph doesn't fit into is removed instead."""
+    """Make the constraints and range indexes; an index that a value of this graph doesn't fit into is removed."""
     schema = schema or read_schema()
     searched = _searched_properties(graph, schema, local=connection.local is not None)
     for label, keys in searched.items():
@@ -35,7 +35,11 @@ def prepare(connection: BoltConnection, graph: KnowledgeGraph, schema: GraphSche
             logger.warning("no range index on %s.%s: %s", label, key, reason)
     for statement in statements:
         connection.run_write(statement)
-    for label, keys in searched.items():
+
+
+def prepare_search(connection: BoltConnection, graph: KnowledgeGraph, schema: GraphSchema) -> None:
+    """Make the full-text indexes. After the nodes are stored: filling an index at once takes less than bit by bit."""
+    for label, keys in _searched_properties(graph, schema, local=connection.local is not None).items():
         if keys:
             make_text_index(connection, label, keys)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ CHECKED_IDS = 20_000  # ids looked up at once
 
 
 def write_vectors(
-    connection: BoltConnection, ids: Sequence[str], vectors: np.ndarray, label: str, key: str, *, show: bool
+    connection: BoltConnection, ids: Iterable[str], vectors: np.ndarray, label: str, key: str, *, show: bool
 ) -> None:
     """Make the property `key` of the nodes `ids` hold `vectors`, and have a cosine index over it.
 
@@ -29,9 +29,9 @@ def write_vectors(
     StoreError
         Listing every fault of the ids and vectors, of which none is stored then; or if the server is lost.
     """
-    ids, vectors = list(ids), as_floats(vectors)
-    raise_faults(StoreError, f"vectors for {label}.{key}", list(_faults(ids, vectors)))
-    unknown = _unknown_ids(connection, label, ids)
+    node_ids, vectors = list(ids), as_floats(vectors)
+    raise_faults(StoreError, f"vectors for {label}.{key}", list(_faults(node_ids, vectors)))
+    unknown = _unknown_ids(connection, label, node_ids)
     if unknown:
         raise StoreError(
             f"vectors for {label}.{key}: no {label} in the store has the id {list_first(unknown)}; load the graph first"
@@ -40,8 +40,8 @@ def write_vectors(
     _make_room(connection, label, key, size)
     declare_vector(connection, label, key)
     statement = _write_statement(label, key, local=connection.local is not None)
-    with progress_bar("writing vectors", len(ids), show, unit="rows") as bar:
-        for rows in _batches(ids, vectors):
+    with progress_bar("writing vectors", len(node_ids), show, unit="rows") as bar:
+        for rows in _batches(node_ids, vectors):
             connection.run_write(statement, {"rows": rows, "key": key})
             bar.update(len(rows))
     make_vector_index(connection, label, key, size)
