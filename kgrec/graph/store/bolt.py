@@ -34,6 +34,9 @@ CONNECT_LIMIT = 5.0  # seconds for a TCP connection
 ACQUIRE_LIMIT = 8.0  # seconds for connection, handshake and login together
 RETRY_LIMIT = 10.0  # seconds of retries of one transaction, from its first failure on
 PAGE_ROWS = 20_000  # rows held as Python objects at once while a result streams in
+# How servers word a race that a retry wins, without marking it retryable. Two clients that load at once make the same
+# constraints (Neo4j, in spite of IF NOT EXISTS) and MERGE the same new nodes (the local server).
+LOST_RACES = ("ConcurrentModification", "Duplicated key", "AlreadyExists")
 WRITE_REFUSED = ("Neo.ClientError.Statement.AccessMode", "Neo.ClientError.Security.Forbidden")
 
 
@@ -286,11 +289,11 @@ def _address(uri: str) -> str:
 
 def _is_transient(error: DriverError | Neo4jError) -> bool:
     # The driver does not retry a connection lost during a commit, since the commit may have happened: what kgrec
-    # retries may happen twice. The local server words a lost race in several ways, not all of them marked retryable.
+    # retries may happen twice.
     return (
         error.is_retryable()
         or isinstance(error, (ServiceUnavailable, SessionExpired))
-        or "ConcurrentModification" in str(error)
+        or any(words in str(error) for words in LOST_RACES)
     )
 
 

@@ -72,6 +72,7 @@ class LocalServer:
         self.writer: tuple[str, str] = (child.WRITER, passwords[child.WRITER])
         self.reader: tuple[str, str] = (child.READER, passwords[child.READER])
         self.database = child.DATABASE
+        self.loading = threading.Lock()  # two loads at once would each make the edge that neither sees of the other
         self._http_port = report["http_port"]
 
     @property

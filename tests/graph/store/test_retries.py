@@ -6,14 +6,12 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import neo4j
 import polars as pl
 import pytest
-from neo4j.exceptions import IncompleteCommit, TransientError
+from neo4j.exceptions import IncompleteCommit
 
 from kgrec.errors import StoreError
 from kgrec.graph.knowledge_graph import KnowledgeGraph
@@ -23,7 +21,7 @@ from tests.graph.store.wire import Login, Proxy
 from tests.neo4j_server import Neo4jServer
 from tests.same_graph import assert_same_graph
 
-NODES = KnowledgeGraph({"A": pl.DataFrame({"id": [f"n{place}" for place in range(10)]})}, {})
+NODES = KnowledgeGraph({"A": pl.DataFrame({"id": [f"n{place:04}" for place in range(3_000)]})}, {})
 
 
 @pytest.fixture(scope="module")
@@ -57,53 +55,43 @@ def test_load_whose_connection_drops_at_random_moments_ends_in_the_same_graph(
     assert cuts
 
 
-def test_load_by_two_clients_at_once_ends_in_the_same_graph(login: Login, graph: KnowledgeGraph) -> None:
-    with login.open() as one, login.open() as other, ThreadPoolExecutor(2) as pool:
-        one.clear()
-        loads = [
-            pool.submit(store.load, graph, batch_size=size, prune=True) for store, size in ((one, 300), (other, 170))
-        ]
-        for load in loads:
+def test_load_by_two_threads_at_once_ends_in_the_same_graph(graph_store: GraphStore, graph: KnowledgeGraph) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for load in [pool.submit(graph_store.load, graph, batch_size=size, prune=True) for size in (300, 170)]:
             load.result()
-        assert_same_graph(one.read_graph(), graph)
-        one.clear()
+    assert_same_graph(graph_store.read_graph(), graph)
 
 
-@pytest.fixture
-def their_driver(neo4j_server: Neo4jServer) -> Iterator[neo4j.Driver]:
-    with neo4j.GraphDatabase.driver(neo4j_server.uri, auth=(neo4j_server.username, neo4j_server.password)) as driver:
-        yield driver
-
-
-def test_load_that_neo4j_ends_because_of_a_deadlock_is_retried(
-    neo4j_store: GraphStore, their_driver: neo4j.Driver, caplog: pytest.LogCaptureFixture
+def test_load_by_two_clients_at_once_ends_in_the_same_graph_on_neo4j(
+    neo4j_server: Neo4jServer, neo4j_store: GraphStore, graph: KnowledgeGraph
 ) -> None:
-    """A load locks n0, n1 ... n9 in this order; others lock n9 and then n0. Sooner or later the load is the victim."""
+    login = Login(neo4j_server.uri, neo4j_server.username, neo4j_server.password)
+    neo4j_store.query("DROP CONSTRAINT kgrec_A_id IF EXISTS", write=True)  # both will make it
+    with login.open() as other, ThreadPoolExecutor(2) as pool:
+        stores = ((neo4j_store, 300), (other, 170))
+        for load in [pool.submit(store.load, graph, batch_size=size, prune=True) for store, size in stores]:
+            load.result()
+    assert_same_graph(neo4j_store.read_graph(), graph)
+
+
+def test_writes_that_neo4j_ends_because_of_a_deadlock_are_retried(
+    neo4j_store: GraphStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two writers lock the same nodes, one from the first to the last, the other from the last to the first."""
     neo4j_store.load(NODES)
     caplog.set_level(logging.INFO, logger="kgrec")
-    done = threading.Event()
+    rows = NODES.nodes["A"].to_dicts()
+    statement = "UNWIND $rows AS row MATCH (n:A {id: row.id}) SET n = row RETURN count(n) AS stored"
 
-    def lock_the_other_way() -> None:
-        while not done.is_set():
-            with (
-                their_driver.session() as session,
-                suppress(TransientError),
-                session.begin_transaction() as transaction,
-            ):
-                for key in ("n9", "n0"):
-                    transaction.run("MATCH (n:A {id: $id}) SET n.lock = 1", id=key).consume()
-                    time.sleep(0.002)
+    def write(order: list[dict[str, str]]) -> int:
+        stored: int = neo4j_store._connection.run_write(statement, {"rows": order})[1][0][0]
+        return stored
 
-    others = [threading.Thread(target=lock_the_other_way) for _ in range(2)]
-    for other in others:
-        other.start()
-    deadline = time.monotonic() + 60.0
-    while "trying again after TransientError" not in caplog.text and time.monotonic() < deadline:
-        neo4j_store.load(NODES)
-    done.set()
-    for other in others:
-        other.join()
-    neo4j_store.load(NODES)
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(50):
+            assert list(pool.map(write, [rows, rows[::-1]])) == [len(rows), len(rows)]
+            if "trying again after TransientError" in caplog.text:
+                break
     assert "trying again after TransientError" in caplog.text
     assert_same_graph(neo4j_store.read_graph(), NODES)
 
