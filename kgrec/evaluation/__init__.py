@@ -1,1 +1,1 @@
-"""Metrics and protocols: they see tables, never a model."""
+"""Metrics, protocols and the leakage audit: they see tables and the graph, never a model."""
