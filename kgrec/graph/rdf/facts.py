@@ -18,6 +18,8 @@ Members: TypeAlias = list["str | None"]
 Value: TypeAlias = Literal | Members  # what one triple says of a property
 Statement: TypeAlias = tuple[Resource, str, Resource]
 
+# rdflib looks a term of a namespace up at each use
+_TYPE, _FIRST, _REST, _NIL = RDF.type, RDF.first, RDF.rest, RDF.nil
 _PARTS = (RDF.subject, RDF.predicate, RDF.object)
 
 
@@ -60,18 +62,18 @@ class Facts:
 
 
 def sort_facts(rdf_graph: Graph) -> Facts:
-    """Sort the triples of a graph (of a dataset: of all its graphs)."""
+    """Sort the triples of a graph."""
     facts = Facts()
     cells: dict[Resource, dict[Any, Any]] = defaultdict(dict)  # rdf:first and rdf:rest of list cells
     parts: dict[Resource, dict[Any, Any]] = defaultdict(dict)  # of reified statements
     for subject, predicate, value in rdf_graph.triples((None, None, None)):
         resource: Any = subject
-        if predicate == RDF.type and not isinstance(value, Literal):
+        if predicate == _TYPE and not isinstance(value, Literal):
             facts.types[resource].append(str(value))
-        elif predicate in (RDF.first, RDF.rest):
-            cells[resource][predicate] = value
-        elif predicate in _PARTS:
-            parts[resource][predicate] = value
+        elif predicate in (_FIRST, _REST) or predicate in _PARTS:
+            found = (parts if predicate in _PARTS else cells)[resource]
+            if found.setdefault(predicate, value) != value:
+                facts.skipped.add("second values of a list cell or statement", f"{resource} {predicate} {value}")
         elif isinstance(value, Literal):
             facts.values[str(predicate)].append((resource, value))
         else:
@@ -90,7 +92,7 @@ def _take_lists(facts: Facts, cells: dict[Resource, dict[Any, Any]]) -> None:
     for predicate, pairs in list(facts.links.items()):
         kept = []
         for subject, value in pairs:
-            if value not in cells and value != RDF.nil:
+            if value not in cells and value != _NIL:
                 kept.append((subject, value))
                 continue
             members = _unroll(value, cells)
@@ -110,13 +112,13 @@ def _unroll(head: Resource, cells: dict[Resource, dict[Any, Any]]) -> list[Any] 
     """The members of a list; None when it is broken or a member is a list itself."""
     members = []
     seen = set()
-    while head != RDF.nil:
+    while head != _NIL:
         cell = cells.get(head, {})
-        if head in seen or len(cell) != 2 or cell[RDF.first] in cells or cell[RDF.first] == RDF.nil:
+        if head in seen or len(cell) != 2 or cell[_FIRST] in cells or cell[_FIRST] == _NIL:
             return None
         seen.add(head)
-        members.append(cell[RDF.first])
-        head = cell[RDF.rest]
+        members.append(cell[_FIRST])
+        head = cell[_REST]
     return members
 
 

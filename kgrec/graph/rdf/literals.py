@@ -19,6 +19,7 @@ _INTEGERS = frozenset(
     )
 )
 _FLOATS = frozenset((XSD.double, XSD.float, XSD.decimal))
+_BOOLEAN = XSD.boolean
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _TYPES: dict[type, pl.DataType] = {str: pl.String(), int: pl.Int64(), float: pl.Float64(), bool: pl.Boolean()}
 
@@ -54,9 +55,9 @@ def literal_value(literal: Literal) -> Scalar:
     (12.5, 'x')
     """
     text, datatype = str(literal), literal.datatype
-    if datatype is None or datatype == XSD.string:
+    if datatype is None:
         return text
-    if datatype == XSD.boolean:
+    if datatype == _BOOLEAN:
         return _BOOLEANS.get(text, text)
     try:
         if datatype in _FLOATS:

@@ -57,7 +57,7 @@ def test_turtle_of_a_hundred_thousand_triples_is_read_in_time(tmp_path: Path) ->
     seconds, cpu = time.perf_counter() - started, time.process_time() - used
     print(f"\n{triples:,} triples of Turtle read in {seconds:.1f} s ({cpu:.1f} s of CPU)")
     assert_same_graph(read, graph)
-    assert seconds < MAX_SECONDS
+    assert cpu < MAX_SECONDS  # the reading has one thread: what it takes on a machine that does nothing else
 
 
 @pytest.mark.slow
