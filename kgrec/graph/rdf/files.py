@@ -34,7 +34,7 @@ SUFFIXES: dict[str, Format] = {".ttl": "turtle", ".nt": "nt", ".jsonld": "json-l
 
 _LOCAL_NAME = re.compile(r"(?:[A-Za-z_]|%[0-9A-F]{2})(?:[A-Za-z0-9_]|%[0-9A-F]{2})*")
 _FILE_BASE = "file:///"  # for relative IRIs: the same wherever the file lies
-_BATCH = 20_000  # triples of an N-Triples file held at a time
+_BATCH = 5_000  # triples of an N-Triples file held at a time
 _OWN_CONTEXTS = {f"{scheme}://{host}schema.org" for scheme in ("http", "https") for host in ("", "www.")}
 
 
