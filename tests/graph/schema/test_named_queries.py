@@ -139,10 +139,10 @@ ANSWERS: dict[str, tuple[dict[str, object], Rows]] = {
     "relation_coverage": (
         {},
         [
-            ("ALSO_BOUGHT", "Product", 1, 20.0, 1, 1),
-            ("HAS_ATTRIBUTE", "AttributeValue", 2, 40.0, 2, 1),
-            ("HAS_BRAND", "Brand", 3, 60.0, 3, 1),
-            ("IN_CATEGORY", "Category", 2, 40.0, 2, 1),
+            ("ALSO_BOUGHT", "Product", 1, 20.0, 1),
+            ("HAS_ATTRIBUTE", "AttributeValue", 2, 40.0, 2),
+            ("HAS_BRAND", "Brand", 3, 60.0, 3),
+            ("IN_CATEGORY", "Category", 2, 40.0, 2),
         ],
     ),
     "shared_by_products": (
