@@ -10,7 +10,7 @@ from torch.nn import functional
 LEVELS = 256  # a mask takes one random byte a value
 
 
-class Dropout(nn.Module):
+class Dropout(nn.Dropout):
     """`nn.Dropout` with the mask made from random bytes where the values are on a CPU: a third of the time.
 
     torch draws a CPU mask value by value from its Mersenne twister, which took a fifth of a training step. The draws
@@ -18,27 +18,20 @@ class Dropout(nn.Module):
 
     Parameters
     ----------
-    rate : float
+    p : float
         Share of the values that become zero; on a CPU to the nearest 1/256.
 
     Source: Srivastava et al. 2014.
     """
 
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
     def forward(self, values: Tensor) -> Tensor:
         """The values, some of them zero and the rest scaled up, in training; else the values as they are."""
-        if not self.training or not self.rate:
+        if not self.training or not self.p:
             return values
         if values.device.type != "cpu":
-            return functional.dropout(values, self.rate)
-        dropped = min(max(round(self.rate * LEVELS), 1), LEVELS - 1)
+            return functional.dropout(values, self.p)
+        dropped = min(max(round(self.p * LEVELS), 1), LEVELS - 1)
         draws = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,)))))
         words = draws.integers(0, 2**64, -(-values.numel() // 8), dtype=np.uint64)  # eight bytes a draw
         kept = torch.from_numpy(words).view(torch.uint8)[: values.numel()].view(values.shape) >= dropped
         return values * kept.to(values.dtype).mul_(LEVELS / (LEVELS - dropped))
-
-    def extra_repr(self) -> str:
-        return f"rate={self.rate}"

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from kgrec.errors import GraphError, list_first, raise_faults
+from kgrec.graph.frames import MixedTypesError, column_type
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, PROPERTY_TYPES, TAIL_ID, EdgeType, KnowledgeGraph
-from kgrec.graph.store.frames import MixedTypesError, column_type
 
 Node = tuple[str, str]  # (label, id)
 

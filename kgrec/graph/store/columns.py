@@ -10,10 +10,10 @@ from typing import Any, Literal
 import polars as pl
 
 from kgrec.errors import list_first
+from kgrec.graph.frames import MixedTypesError, column_type, common_type
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, PROPERTY_TYPES, TAIL_ID
 from kgrec.graph.schema.constraints import quote
 from kgrec.graph.store.bolt import PAGE_ROWS, BoltConnection, Rows
-from kgrec.graph.store.frames import MixedTypesError, column_type, common_type
 
 logger = logging.getLogger(__name__)
 

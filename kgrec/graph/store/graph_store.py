@@ -14,13 +14,13 @@ import numpy as np
 import polars as pl
 
 from kgrec.errors import StoreError
+from kgrec.graph.frames import make_frame
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.schema.queries import read_query
 from kgrec.graph.schema.types import GraphSchema, read_schema
 from kgrec.graph.store.bolt import BoltConnection, plain
 from kgrec.graph.store.changes import Time
 from kgrec.graph.store.columns import Unsupported
-from kgrec.graph.store.frames import make_frame
 from kgrec.graph.store.load import LoadOptions, LoadReport, load_graph
 from kgrec.graph.store.local_server import LocalServer
 from kgrec.graph.store.mapping import GraphMapping
