@@ -19,7 +19,7 @@ from kgrec.graph.store.vectors import as_floats, stored_sizes, vector_faults
 MAX_HITS = 1000  # best matches that are ordered; among more of equal score the server picks
 MAX_CLAUSES = 1000  # Lucene takes 1,024; a character makes at most one for each property
 FUZZY_WORDS = 100  # clauses kept for each word that is matched with typos: Lucene makes up to 50 of one, and the word
-NEARBY = 100  # neighbours looked at beyond k: an index is approximate, and finds the nearest better in a longer list
+NEARBY = 300  # neighbours looked at beyond k: an index is approximate, and finds the nearest better in a longer list
 SPECIAL = re.compile(r'([+\-&|!(){}\[\]^"~*?:\\/])')  # of Lucene's query language
 OPERATORS = ("AND", "OR", "NOT", "TO")
 FOUND = {"id": pl.String, "label": pl.String, "title": pl.String, "rank": pl.Int64, "score": pl.Float64}
