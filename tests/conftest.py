@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kgrec.graph.store import GraphStore
+from kgrec.graph.store import GraphStore, open_graph
 from tests.neo4j_server import Neo4jServer, Neo4jUnavailableError
 
 pytest_plugins = ["pytester", "kgrec.testing.plugin"]
@@ -45,8 +45,11 @@ def neo4j_server(request: pytest.FixtureRequest) -> Iterator[Neo4jServer]:
 
 @pytest.fixture(scope="session")
 def kgrec_neo4j_address(neo4j_server: Neo4jServer) -> dict[str, str]:
-    """The plugin's own fixture, pointed at the server that these tests start."""
-    return {"uri": neo4j_server.uri, "username": neo4j_server.username, "password": neo4j_server.password}
+    """The plugin's own fixture, pointed at the server that these tests start; tests of errors may have used it before."""
+    address = {"uri": neo4j_server.uri, "username": neo4j_server.username, "password": neo4j_server.password}
+    with open_graph(**address) as store:
+        store.clear()
+    return address
 
 
 @pytest.fixture

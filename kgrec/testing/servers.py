@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +65,9 @@ def share_neo4j(address: dict[str, str], *, reset: bool) -> SharedStore:
 
 @contextmanager
 def hold_lock(file: Path) -> Iterator[None]:
-    """Hold the lock of `file`; other processes that want it wait."""
+    """Hold the lock of `file`; other processes that want it wait. Not on Windows."""
+    import fcntl
+
     with file.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
