@@ -45,7 +45,7 @@ def neo4j_server(request: pytest.FixtureRequest) -> Iterator[Neo4jServer]:
 
 @pytest.fixture(scope="session")
 def kgrec_neo4j_address(neo4j_server: Neo4jServer) -> dict[str, str]:
-    """The plugin's own fixture, pointed at the server that these tests start; tests of errors may have used it before."""
+    """The plugin's own fixture, pointed at the server that these tests start and may have used."""
     address = {"uri": neo4j_server.uri, "username": neo4j_server.username, "password": neo4j_server.password}
     with open_graph(**address) as store:
         store.clear()
