@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,11 +13,14 @@ from kgrec.errors import list_first
 from kgrec.graph.frames import MixedTypesError, column_type, common_type
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, PROPERTY_TYPES, TAIL_ID
 from kgrec.graph.schema.constraints import quote
-from kgrec.graph.store.bolt import PAGE_ROWS, BoltConnection, Rows
+from kgrec.graph.store.bolt import BoltConnection, Rows
 
 logger = logging.getLogger(__name__)
 
 Unsupported = Literal["raise", "skip"]
+ROWS_PER_RECORD = 200  # about, as each node's rows stay together
+ROWS_PER_QUERY = 20_000  # about: what the server holds in memory at once
+MAX_QUERIES = 256  # each goes through all nodes of a label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +46,11 @@ class NodeSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSource:
-    """Which edges of a database to read; `per_head` is about how many each head has."""
+    """Which edges of a database to read."""
 
     head: NodeSource
     rel_type: str
     tail: NodeSource
-    per_head: int = 1
 
     @property
     def arrow(self) -> str:
@@ -69,31 +71,25 @@ def edge_property_names(connection: BoltConnection, source: EdgeSource) -> list[
     return _property_names(connection, match, "r")
 
 
-def read_nodes(connection: BoltConnection, source: NodeSource, names: Mapping[str, str]) -> Columns:
-    """The key of all nodes of a source, as `id`, and the properties in `names` under the names they have there."""
-    wanted = ", ".join(f"n.{quote(name)} AS c{place}" for place, name in enumerate([source.key, *names]))
-    cypher = f"MATCH {source.pattern('n')}{_where(source.conditions('n'))} RETURN {wanted}"
-    return _read_columns(connection, cypher, Columns([ID], names, source.numbers), lambda rows: rows)
+def read_nodes(connection: BoltConnection, source: NodeSource, names: Mapping[str, str], count: int) -> Columns:
+    """The key of all nodes of a source, as `id`, and the properties in `names` under the names they have there.
 
-
-def read_edges(connection: BoltConnection, source: EdgeSource, names: Mapping[str, str]) -> Columns:
-    """The keys of both ends of all edges of a source, and the properties in `names`.
-
-    What a record costs the driver outweighs what is in it. So where heads have an edge or more each, the server is
-    asked for one record a head, with the list of its edges, and not for one an edge.
+    `count` is about how many nodes there are.
     """
-    head, tail = source.head.pattern("h"), source.tail.pattern("t")
-    head_where, tail_where = source.head.conditions("h"), source.tail.conditions("t")
-    key = f"h.{quote(source.head.key)} AS head"
-    values = ", ".join([f"t.{quote(source.tail.key)}", *(f"r.{quote(name)}" for name in names)])
-    if source.per_head < 1:
-        match = f"MATCH {head}{source.arrow}{tail}{_where(head_where + tail_where)}"
-        cypher, unpack = f"{match} RETURN {key}, [{values}] AS edge", _unpack_single
-    else:
-        edges = f"[(h){source.arrow}{tail}{_where(tail_where)} | [{values}]]"
-        cypher, unpack = f"MATCH {head}{_where(head_where)} RETURN {key}, {edges} AS edges", _unpack_grouped
-    page_rows = max(1, PAGE_ROWS // max(1, source.per_head))
-    return _read_columns(connection, cypher, Columns([HEAD_ID, TAIL_ID], names, source.head.numbers), unpack, page_rows)
+    match = f"MATCH {source.pattern('n')}{_where(source.conditions('n'))} WITH n, id(n) % $groups AS part"
+    values = ", ".join(f"n.{quote(name)}" for name in [source.key, *names])
+    return _read_columns(connection, match, "", values, Columns([ID], names, source.numbers), count)
+
+
+def read_edges(connection: BoltConnection, source: EdgeSource, names: Mapping[str, str], count: int) -> Columns:
+    """The keys of both ends of the edges of a source (about `count`), and the properties in `names`."""
+    match = f"MATCH {source.head.pattern('h')}{_where(source.head.conditions('h'))} WITH h, id(h) % $groups AS part"
+    where = _where(source.tail.conditions("t"))
+    then = f" MATCH (h){source.arrow}{source.tail.pattern('t')}{where}"
+    ends = [f"h.{quote(source.head.key)}", f"t.{quote(source.tail.key)}"]
+    values = ", ".join([*ends, *(f"r.{quote(name)}" for name in names)])
+    columns = Columns([HEAD_ID, TAIL_ID], names, source.head.numbers)
+    return _read_columns(connection, match, then, values, columns, count)
 
 
 def key_text(value: Any) -> str | None:
@@ -111,14 +107,6 @@ def key_text(value: Any) -> str | None:
             return None
 
 
-def _unpack_single(rows: Rows) -> Rows:
-    return [(head, *edge) for head, edge in rows]
-
-
-def _unpack_grouped(rows: Rows) -> Rows:
-    return [(head, *edge) for head, edges in rows for edge in edges]
-
-
 def _where(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
@@ -129,19 +117,21 @@ def _property_names(connection: BoltConnection, match: str, variable: str) -> li
 
 
 def _read_columns(
-    connection: BoltConnection,
-    cypher: str,
-    empty: Columns,
-    unpack: Callable[[Rows], Rows],
-    page_rows: int = PAGE_ROWS,
+    connection: BoltConnection, match: str, then: str, values: str, columns: Columns, count: int
 ) -> Columns:
-    def consume(_: list[str], pages: Iterator[Rows]) -> Columns:
-        columns = Columns(empty.keys, empty.names, empty.numbers)  # anew at each try
-        for rows in pages:
-            columns.add(unpack(rows))
-        return columns
+    """Read about `count` rows of `values`.
 
-    return connection.stream_read(cypher, None, consume, page_rows)
+    What a record costs the driver outweighs what is in it, ten times: the server is asked to put many rows into each.
+    It holds the rows of one query in memory, so there are several queries, each for a part of the nodes.
+    """
+    groups = count // ROWS_PER_RECORD + 1
+    queries = min(count // ROWS_PER_QUERY + 1, MAX_QUERIES, groups)
+    cypher = f"{match} WHERE part >= $first AND part < $last{then} WITH part, collect([{values}]) AS rows RETURN rows"
+    for query in range(queries):
+        first, last = groups * query // queries, groups * (query + 1) // queries
+        _, records = connection.run_read(cypher, {"groups": groups, "first": first, "last": last})
+        columns.add([row for (rows,) in records for row in rows])
+    return columns
 
 
 @dataclass
@@ -206,6 +196,8 @@ class Columns:
         except MixedTypesError as error:
             self.mixed[name] = str(error)
         if name in self.mixed:
+            return None
+        if isinstance(dtype, pl.Null):
             return None
         if dtype == pl.List(pl.Null):  # nothing but empty lists
             dtype = pl.List(pl.String)

@@ -11,7 +11,7 @@ from kgrec.graph.schema.constraints import quote
 from kgrec.graph.schema.types import GraphSchema
 from kgrec.graph.store.bolt import BoltConnection
 from kgrec.graph.store.columns import EdgeSource, NodeSource, read_edges, read_nodes
-from kgrec.graph.store.read import count_edges_by_labels
+from kgrec.graph.store.read import count_edges_by_labels, count_labels
 
 
 def owned_edge_types(graph: KnowledgeGraph, schema: GraphSchema) -> set[EdgeType]:
@@ -25,13 +25,18 @@ def prune_edges(
 ) -> dict[EdgeType, int]:
     """Delete the edges of the graph's types that the graph doesn't have; how many went, by type."""
     removed: dict[EdgeType, int] = {}
-    held = set(count_edges_by_labels(connection))
+    held = count_edges_by_labels(connection)
     for edge_type in sorted(owned_edge_types(graph, schema)):
         head, rel_type, tail = edge_type
-        if not any(head in heads and rel_type == found and tail in tails for heads, found, tails in held):
+        count = sum(
+            number
+            for (heads, found, tails), number in held.items()
+            if head in heads and rel_type == found and tail in tails
+        )
+        if not count:
             continue
         source = EdgeSource(head=NodeSource(label=head), rel_type=rel_type, tail=NodeSource(label=tail))
-        pairs = read_edges(connection, source, {}).finish("", "skip", [])
+        pairs = read_edges(connection, source, {}, count).finish("", "skip", [])
         removed[edge_type] = _delete_edges(connection, edge_type, pairs, graph, batch_size)
     return {edge_type: count for edge_type, count in removed.items() if count}
 
@@ -65,8 +70,10 @@ def prune_nodes(connection: BoltConnection, graph: KnowledgeGraph, batch_size: i
     A node without a string as its id was never kgrec's, and stays.
     """
     removed = {}
+    counts = count_labels(connection)
     for label, frame in graph.nodes.items():
-        held = read_nodes(connection, NodeSource(label=label), {}).finish("", "skip", [])[ID].drop_nulls()
+        count = sum(number for labels, number in counts.items() if label in labels)
+        held = read_nodes(connection, NodeSource(label=label), {}, count).finish("", "skip", [])[ID].drop_nulls()
         lost = held.filter(~held.is_in(frame[ID].implode())).unique()
         statement = f"UNWIND $ids AS id MATCH (n:{quote(label)} {{id: id}}) DETACH DELETE n"
         _run_batches(connection, statement, "ids", lost.to_list(), batch_size)

@@ -56,18 +56,17 @@ def read_graph(
     ]
     raise_faults(StoreError, where, faults)
     nodes = {}
-    for (label,) in labels:
+    for (label,), count in labels.items():
         source = NodeSource(label=label)
         left_out = {ID, *_numeric_lists(connection, label, vectors.get(label, frozenset()))}
         names = {name: name for name in node_property_names(connection, source) if name not in left_out}
-        table = read_nodes(connection, source, names)
+        table = read_nodes(connection, source, names, count)
         nodes[label] = table.finish(f"nodes {label!r}", on_unsupported, faults)
         if nodes[label][ID].null_count():
             faults.append(f"nodes {label!r}: {nodes[label][ID].null_count():,} nodes have no string as their id")
     edges: dict[EdgeType, pl.DataFrame] = {}
     for edge_type, count in count_edges(connection).items():
-        per_head = count // labels[(edge_type[0],)]
-        edges[edge_type] = _read_edges(connection, edge_type, per_head, on_unsupported, faults)
+        edges[edge_type] = _read_edges(connection, edge_type, count, on_unsupported, faults)
     raise_faults(StoreError, where, faults)
     return KnowledgeGraph(nodes, edges)
 
@@ -107,16 +106,16 @@ def count_edges_by_labels(connection: BoltConnection) -> dict[tuple[Labels, str,
 
 
 def _read_edges(
-    connection: BoltConnection, edge_type: EdgeType, per_head: int, on_unsupported: Unsupported, faults: list[str]
+    connection: BoltConnection, edge_type: EdgeType, count: int, on_unsupported: Unsupported, faults: list[str]
 ) -> pl.DataFrame:
     head, rel_type, tail = edge_type
-    source = EdgeSource(head=NodeSource(label=head), rel_type=rel_type, tail=NodeSource(label=tail), per_head=per_head)
+    source = EdgeSource(head=NodeSource(label=head), rel_type=rel_type, tail=NodeSource(label=tail))
     where = f"edges {'-'.join(edge_type)}"
     names = edge_property_names(connection, source)
     kept = [name for name in names if name in (HEAD_ID, TAIL_ID)]
     if kept and on_unsupported == "raise":
         faults.append(f"{where}: properties of names that kgrec keeps for the ends: {list_first(kept)}")
-    table = read_edges(connection, source, {name: name for name in names if name not in kept})
+    table = read_edges(connection, source, {name: name for name in names if name not in kept}, count)
     return table.finish(where, on_unsupported, faults)
 
 

@@ -103,6 +103,10 @@ class _Reading:
         """The first label of the mapping that a node with these labels has."""
         return next((label for label in self.mapping.nodes if label in labels), None)
 
+    def _count(self, theirs: str) -> int:
+        """How many nodes are read by one of their labels."""
+        return sum(count for labels, count in self.labels.items() if self._winner(labels) == theirs)
+
     def _mapped_edges(self) -> dict[tuple[str, str, str], int]:
         """How many of the mapped edges there are, by their (label of the head, relation, label of the tail)."""
         counts: dict[tuple[str, str, str], int] = {}
@@ -123,20 +127,18 @@ class _Reading:
         names = _renamed(found, node.properties, {ID})
         if lost := [name for name in node.properties or () if name not in found]:
             self.faults.append(f"nodes {theirs!r} have no property {list_first(lost)}; they have {list_first(found)}")
-        frame = read_nodes(self.connection, source, names).finish(f"nodes {theirs!r}", self.on_unsupported, self.faults)
+        table = read_nodes(self.connection, source, names, self._count(theirs))
+        frame = table.finish(f"nodes {theirs!r}", self.on_unsupported, self.faults)
         if missing := frame[ID].null_count():
             self.faults.append(f"nodes {theirs!r}: {missing:,} nodes have no text or number as their key {node.key!r}")
         return frame
 
     def _read_edges(self, head: str, rel_type: str, tail: str, count: int) -> pl.DataFrame:
         edge = self.mapping.edges[rel_type]
-        heads = sum(nodes for labels, nodes in self.labels.items() if self._winner(labels) == head)
-        source = EdgeSource(
-            head=self._source(head), rel_type=rel_type, tail=self._source(tail), per_head=count // heads
-        )
+        source = EdgeSource(head=self._source(head), rel_type=rel_type, tail=self._source(tail))
         where = f"edges {head}-{rel_type}-{tail}"
         names = _renamed(edge_property_names(self.connection, source), edge.properties, {HEAD_ID, TAIL_ID})
-        frame = read_edges(self.connection, source, names).finish(where, self.on_unsupported, self.faults)
+        frame = read_edges(self.connection, source, names, count).finish(where, self.on_unsupported, self.faults)
         return frame.rename({HEAD_ID: TAIL_ID, TAIL_ID: HEAD_ID}) if edge.reversed else frame
 
 
