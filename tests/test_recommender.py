@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ import kgrec
 from kgrec.baselines import Popularity
 from kgrec.errors import ConfigError, DataError, NotFittedError, UnknownIdError
 from kgrec.evaluation.metrics import ranking_metrics
+from kgrec.graph.knowledge_graph import EdgeType
 from kgrec.models.network import RecommenderNetwork
 from kgrec.tensors.sequences import latest
 from kgrec.tensors.vocabulary import Vocabulary
@@ -131,6 +133,19 @@ def test_fit_on_a_graph_with_user_edges_gives_the_same_weights(split: kgrec.Spli
     graph = kgrec.KnowledgeGraph.from_dataset(split.train, users=True)
     assert "User" in graph.nodes
     _assert_bit_equal(plain, kgrec.KGRecommender(config, device="cpu").fit(split.train, graph=graph))
+
+
+def test_fit_on_a_graph_with_any_names_saves_loads_and_explains(split: kgrec.Split, tmp_path: Path) -> None:
+    odd: EdgeType = ("Product", "A) DETACH DELETE n //", "we.ird/ label")
+    ends = {"head_id": ITEMS, "tail_id": ["x" if place % 2 else "y" for place in range(len(ITEMS))]}
+    nodes = {"Product": pl.DataFrame({"id": ITEMS}), odd[2]: pl.DataFrame({"id": ["x", "y"], "name": ["n", "m"]})}
+    graph = kgrec.KnowledgeGraph(nodes, {odd: pl.DataFrame(ends)})
+    config = dataclasses.replace(SMALL, epochs=1)
+    kgrec.KGRecommender(config, device="cpu").fit(split.train, graph=graph).save(tmp_path)
+    loaded = kgrec.KGRecommender.load(tmp_path)
+    assert loaded.model_.graph == graph
+    best = loaded.recommend(["u00"], k=1)["item_id"][0]
+    assert odd[1] in loaded.explain("u00", best).paths[0].text
 
 
 def test_network_gives_every_parameter_a_finite_gradient(split: kgrec.Split) -> None:

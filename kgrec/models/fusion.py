@@ -61,11 +61,11 @@ class FusionNetwork(nn.Module):
         super().__init__()
         self.edges, self.labels = _useful_edges(_both_ways(data) if num_layers else [], num_layers)
         self.features: dict[tuple[str, str], Tensor] = {}
-        self.own = nn.ParameterDict()
+        self.own = nn.ParameterList()  # in the order of `labels`, whose names may hold what torch's names can't
         self.project = nn.ModuleDict()
         for label in self.labels:
             count = int(data[label].num_nodes)
-            self.own[label] = nn.Parameter(torch.randn(count, dim) * id_scale * dim**-0.5)
+            self.own.append(nn.Parameter(torch.randn(count, dim) * id_scale * dim**-0.5))
             for kind in (TEXT, KNOWLEDGE):
                 if kind in data[label]:
                     self.features[label, kind] = data[label][kind]
@@ -93,7 +93,7 @@ class FusionNetwork(nn.Module):
         return hidden[PRODUCT]
 
     def _input(self, label: str) -> Tensor:
-        vector: Tensor = self.own[label]
+        vector: Tensor = self.own[self.labels.index(label)]
         for kind in (TEXT, KNOWLEDGE):
             if (label, kind) in self.features:
                 vector = vector + self.project[kind](self.features[label, kind])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 
 from kgrec.errors import GraphError
 from kgrec.graph.knowledge_graph import EdgeType, KnowledgeGraph
+from tests.graph.any_graphs import any_graphs
+from tests.same_graph import assert_same_graph
 
 HAS_BRAND: EdgeType = ("Product", "HAS_BRAND", "Brand")
 ALSO_BOUGHT: EdgeType = ("Product", "ALSO_BOUGHT", "Product")
@@ -88,6 +92,19 @@ def test_graphs_of_the_same_facts_in_any_order_are_equal(order: list[int], colum
     one = KnowledgeGraph({"A": nodes}, {("A", "TO", "A"): edges})
     other = KnowledgeGraph({"A": nodes[order].select(columns)}, {("A", "TO", "A"): edges[order]})
     assert one == other
+
+
+@given(graph=any_graphs(), order=st.randoms(use_true_random=False))
+def test_graph_made_again_of_its_tables_in_any_order_is_equal(graph: KnowledgeGraph, order: Random) -> None:
+    def shuffled(table: pl.DataFrame) -> pl.DataFrame:
+        rows, columns = list(range(table.height)), list(table.columns)
+        order.shuffle(rows)
+        order.shuffle(columns)
+        return table[rows].select(columns)
+
+    nodes = {label: shuffled(table) for label, table in graph.nodes.items()}
+    again = KnowledgeGraph(nodes, {edge_type: shuffled(table) for edge_type, table in graph.edges.items()})
+    assert_same_graph(again, graph)
 
 
 @pytest.mark.parametrize("change", ["value", "type", "label", "edge"])
