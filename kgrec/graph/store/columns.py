@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 Unsupported = Literal["raise", "skip"]
 ROWS_PER_RECORD = 200  # about, as each node's rows stay together
-ROWS_PER_QUERY = 20_000  # about: what the server holds in memory at once
+NODES_PER_QUERY, EDGES_PER_QUERY = 20_000, 100_000  # about: what the server holds in memory at once
 MAX_QUERIES = 256  # each goes through all nodes of a label
 
 
@@ -58,19 +58,6 @@ class EdgeSource:
         return f"-[r:{quote(self.rel_type)}]->"
 
 
-def node_property_names(connection: BoltConnection, source: NodeSource) -> list[str]:
-    """The properties that any of the nodes has, in alphabetical order."""
-    match = f"MATCH {source.pattern('n')}{_where(source.conditions('n'))}"
-    return _property_names(connection, match, "n")
-
-
-def edge_property_names(connection: BoltConnection, source: EdgeSource) -> list[str]:
-    """The properties that any of the edges has, in alphabetical order."""
-    where = _where(source.head.conditions("h") + source.tail.conditions("t"))
-    match = f"MATCH {source.head.pattern('h')}{source.arrow}{source.tail.pattern('t')}{where}"
-    return _property_names(connection, match, "r")
-
-
 def read_nodes(connection: BoltConnection, source: NodeSource, names: Mapping[str, str], count: int) -> Columns:
     """The key of all nodes of a source, as `id`, and the properties in `names` under the names they have there.
 
@@ -78,7 +65,8 @@ def read_nodes(connection: BoltConnection, source: NodeSource, names: Mapping[st
     """
     match = f"MATCH {source.pattern('n')}{_where(source.conditions('n'))} WITH n, id(n) % $groups AS part"
     values = ", ".join(f"n.{quote(name)}" for name in [source.key, *names])
-    return _read_columns(connection, match, "", values, Columns([ID], names, source.numbers), count)
+    queries = count // NODES_PER_QUERY + 1
+    return _read_columns(connection, (match, "", values), Columns([ID], names, source.numbers), count, queries)
 
 
 def read_edges(connection: BoltConnection, source: EdgeSource, names: Mapping[str, str], count: int) -> Columns:
@@ -89,7 +77,7 @@ def read_edges(connection: BoltConnection, source: EdgeSource, names: Mapping[st
     ends = [f"h.{quote(source.head.key)}", f"t.{quote(source.tail.key)}"]
     values = ", ".join([*ends, *(f"r.{quote(name)}" for name in names)])
     columns = Columns([HEAD_ID, TAIL_ID], names, source.head.numbers)
-    return _read_columns(connection, match, then, values, columns, count)
+    return _read_columns(connection, (match, then, values), columns, count, count // EDGES_PER_QUERY + 1)
 
 
 def key_text(value: Any) -> str | None:
@@ -111,21 +99,17 @@ def _where(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def _property_names(connection: BoltConnection, match: str, variable: str) -> list[str]:
-    _, rows = connection.run_read(f"{match} UNWIND keys({variable}) AS name RETURN DISTINCT name")
-    return sorted(name for (name,) in rows)
-
-
 def _read_columns(
-    connection: BoltConnection, match: str, then: str, values: str, columns: Columns, count: int
+    connection: BoltConnection, parts: tuple[str, str, str], columns: Columns, count: int, queries: int
 ) -> Columns:
-    """Read about `count` rows of `values`.
+    """Read about `count` rows; the parts of the query are the match, what follows it, and the values of a row.
 
     What a record costs the driver outweighs what is in it, ten times: the server is asked to put many rows into each.
     It holds the rows of one query in memory, so there are several queries, each for a part of the nodes.
     """
+    match, then, values = parts
     groups = count // ROWS_PER_RECORD + 1
-    queries = min(count // ROWS_PER_QUERY + 1, MAX_QUERIES, groups)
+    queries = min(queries, MAX_QUERIES, groups)
     cypher = f"{match} WHERE part >= $first AND part < $last{then} WITH part, collect([{values}]) AS rows RETURN rows"
     for query in range(queries):
         first, last = groups * query // queries, groups * (query + 1) // queries

@@ -11,7 +11,7 @@ from kgrec.graph.schema.constraints import quote
 from kgrec.graph.schema.types import GraphSchema
 from kgrec.graph.store.bolt import BoltConnection
 from kgrec.graph.store.columns import EdgeSource, NodeSource, read_edges, read_nodes
-from kgrec.graph.store.read import count_edges_by_labels, count_labels
+from kgrec.graph.store.read import count_labels, survey_edges
 
 
 def owned_edge_types(graph: KnowledgeGraph, schema: GraphSchema) -> set[EdgeType]:
@@ -25,12 +25,12 @@ def prune_edges(
 ) -> dict[EdgeType, int]:
     """Delete the edges of the graph's types that the graph doesn't have; how many went, by type."""
     removed: dict[EdgeType, int] = {}
-    held = count_edges_by_labels(connection)
+    held = survey_edges(connection)
     for edge_type in sorted(owned_edge_types(graph, schema)):
         head, rel_type, tail = edge_type
         count = sum(
-            number
-            for (heads, found, tails), number in held.items()
+            kind.count
+            for (heads, found, tails), kind in held.items()
             if head in heads and rel_type == found and tail in tails
         )
         if not count:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -16,8 +17,6 @@ from kgrec.graph.store.columns import (
     EdgeSource,
     NodeSource,
     Unsupported,
-    edge_property_names,
-    node_property_names,
     read_edges,
     read_nodes,
 )
@@ -47,26 +46,25 @@ def read_graph(
     GraphError
         If two nodes of a label share an id, or two edges of a type join the same nodes.
     """
-    labels = count_labels(connection)
+    kinds = survey_nodes(connection)
     where = f"the graph at {connection.address}"
     faults = [
-        f"{count:,} nodes have the labels {list(found)}; kgrec reads nodes of one label, or others by a GraphMapping"
-        for found, count in labels.items()
+        f"{kind.count:,} nodes have the labels {list(found)}; kgrec reads nodes of one label, else by a GraphMapping"
+        for found, kind in kinds.items()
         if len(found) != 1
     ]
     raise_faults(StoreError, where, faults)
     nodes = {}
-    for (label,), count in labels.items():
-        source = NodeSource(label=label)
-        left_out = {ID, *_numeric_lists(connection, label, vectors.get(label, frozenset()))}
-        names = {name: name for name in node_property_names(connection, source) if name not in left_out}
-        table = read_nodes(connection, source, names, count)
+    for (label,), kind in kinds.items():
+        left_out = {ID, *_numeric_lists(connection, label, vectors.get(label, frozenset()) & kind.names)}
+        names = {name: name for name in sorted(kind.names - left_out)}
+        table = read_nodes(connection, NodeSource(label=label), names, kind.count)
         nodes[label] = table.finish(f"nodes {label!r}", on_unsupported, faults)
         if nodes[label][ID].null_count():
             faults.append(f"nodes {label!r}: {nodes[label][ID].null_count():,} nodes have no string as their id")
     edges: dict[EdgeType, pl.DataFrame] = {}
-    for edge_type, count in count_edges(connection).items():
-        edges[edge_type] = _read_edges(connection, edge_type, count, on_unsupported, faults)
+    for ((head,), rel_type, (tail,)), kind in survey_edges(connection).items():
+        edges[head, rel_type, tail] = _read_edges(connection, (head, rel_type, tail), kind, on_unsupported, faults)
     raise_faults(StoreError, where, faults)
     return KnowledgeGraph(nodes, edges)
 
@@ -83,43 +81,66 @@ def vector_properties(connection: BoltConnection, schema: GraphSchema) -> dict[s
 
 def count_labels(connection: BoltConnection) -> dict[Labels, int]:
     """Number of nodes by their labels."""
-    _, rows = connection.run_read("MATCH (n) RETURN labels(n) AS labels, count(n) AS nodes")
-    counts = {tuple(sorted(labels)): nodes for labels, nodes in rows}
-    return dict(sorted(counts.items()))
+    return {labels: kind.count for labels, kind in survey_nodes(connection).items()}
 
 
 def count_edges(connection: BoltConnection) -> dict[EdgeType, int]:
     """Number of edges by (head label, REL_TYPE, tail label); several labels are joined by a colon."""
     counts = {
-        (":".join(head), rel_type, ":".join(tail)): count
-        for (head, rel_type, tail), count in count_edges_by_labels(connection).items()
+        (":".join(head), rel_type, ":".join(tail)): kind.count
+        for (head, rel_type, tail), kind in survey_edges(connection).items()
     }
     return dict(sorted(counts.items()))
 
 
-def count_edges_by_labels(connection: BoltConnection) -> dict[tuple[Labels, str, Labels], int]:
-    """Number of edges by the labels of their ends and their type."""
+@dataclass
+class Kind:
+    """How many nodes or edges of one kind there are, and the properties that any of them has."""
+
+    count: int = 0
+    names: set[str] = field(default_factory=set)
+
+    def add(self, count: int, names: Iterable[str]) -> None:
+        """Take more of them into account."""
+        self.count += count
+        self.names.update(names)
+
+
+def survey_nodes(connection: BoltConnection) -> dict[Labels, Kind]:
+    """What nodes there are, by their labels; one pass over all of them."""
+    _, rows = connection.run_read("MATCH (n) RETURN labels(n) AS labels, keys(n) AS names, count(n) AS nodes")
+    kinds: dict[Labels, Kind] = {}
+    for labels, names, count in rows:
+        kinds.setdefault(tuple(sorted(labels)), Kind()).add(count, names)
+    return dict(sorted(kinds.items()))
+
+
+def survey_edges(connection: BoltConnection) -> dict[tuple[Labels, str, Labels], Kind]:
+    """What edges there are, by the labels of their ends and their type; one pass over all of them."""
     _, rows = connection.run_read(
-        "MATCH (h)-[r]->(t) RETURN labels(h) AS head, type(r) AS rel_type, labels(t) AS tail, count(r) AS edges"
+        "MATCH (h)-[r]->(t) RETURN labels(h) AS head, type(r) AS rel_type, labels(t) AS tail, "
+        "keys(r) AS names, count(r) AS edges"
     )
-    return {(tuple(sorted(head)), rel_type, tuple(sorted(tail))): edges for head, rel_type, tail, edges in rows}
+    kinds: dict[tuple[Labels, str, Labels], Kind] = {}
+    for head, rel_type, tail, names, count in rows:
+        kinds.setdefault((tuple(sorted(head)), rel_type, tuple(sorted(tail))), Kind()).add(count, names)
+    return dict(sorted(kinds.items()))
 
 
 def _read_edges(
-    connection: BoltConnection, edge_type: EdgeType, count: int, on_unsupported: Unsupported, faults: list[str]
+    connection: BoltConnection, edge_type: EdgeType, kind: Kind, on_unsupported: Unsupported, faults: list[str]
 ) -> pl.DataFrame:
     head, rel_type, tail = edge_type
     source = EdgeSource(head=NodeSource(label=head), rel_type=rel_type, tail=NodeSource(label=tail))
     where = f"edges {'-'.join(edge_type)}"
-    names = edge_property_names(connection, source)
-    kept = [name for name in names if name in (HEAD_ID, TAIL_ID)]
+    kept = sorted(kind.names & {HEAD_ID, TAIL_ID})
     if kept and on_unsupported == "raise":
         faults.append(f"{where}: properties of names that kgrec keeps for the ends: {list_first(kept)}")
-    table = read_edges(connection, source, {name: name for name in names if name not in kept}, count)
+    table = read_edges(connection, source, {name: name for name in sorted(kind.names.difference(kept))}, kind.count)
     return table.finish(where, on_unsupported, faults)
 
 
-def _numeric_lists(connection: BoltConnection, label: str, names: frozenset[str]) -> set[str]:
+def _numeric_lists(connection: BoltConnection, label: str, names: Set[str]) -> set[str]:
     """Those of the properties that hold a list of numbers in the first node that has them."""
     found = set()
     for name in sorted(names):

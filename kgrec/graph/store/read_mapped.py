@@ -15,13 +15,11 @@ from kgrec.graph.store.columns import (
     EdgeSource,
     NodeSource,
     Unsupported,
-    edge_property_names,
-    node_property_names,
     read_edges,
     read_nodes,
 )
 from kgrec.graph.store.mapping import GraphMapping
-from kgrec.graph.store.read import Labels, count_edges_by_labels, count_labels
+from kgrec.graph.store.read import Kind, Labels, survey_edges, survey_nodes
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +61,8 @@ class _Reading:
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.labels = count_labels(self.connection)
-        self.edges = count_edges_by_labels(self.connection)
+        self.labels = survey_nodes(self.connection)
+        self.edges = survey_edges(self.connection)
         held, types = {label for labels in self.labels for label in labels}, {rel_type for _, rel_type, _ in self.edges}
         if lost := [label for label in self.mapping.nodes if label not in held]:
             self.faults.append(f"the database has no label {list_first(lost)}; it has {list_first(sorted(held))}")
@@ -83,18 +81,18 @@ class _Reading:
     def read_all_edges(self) -> dict[EdgeType, list[pl.DataFrame]]:
         """Edge tables by our edge type."""
         tables: dict[EdgeType, list[pl.DataFrame]] = {}
-        for (head, rel_type, tail), count in self._mapped_edges().items():
+        for (head, rel_type, tail), kind in self._mapped_edges().items():
             edge = self.mapping.edges[rel_type]
             ends = self.mapping.nodes[head].label, self.mapping.nodes[tail].label
             edge_type = (ends[1], edge.relation, ends[0]) if edge.reversed else (ends[0], edge.relation, ends[1])
-            tables.setdefault(edge_type, []).append(self._read_edges(head, rel_type, tail, count))
+            tables.setdefault(edge_type, []).append(self._read_edges(head, rel_type, tail, kind))
         return tables
 
     def log_left_out(self) -> None:
         """One line of the log with what the mapping doesn't name."""
-        read = sum(self._mapped_edges().values())
-        num_nodes = sum(count for labels, count in self.labels.items() if self._winner(labels) is None)
-        num_edges = sum(self.edges.values()) - read
+        num_nodes = sum(kind.count for labels, kind in self.labels.items() if self._winner(labels) is None)
+        num_edges = sum(kind.count for kind in self.edges.values())
+        num_edges -= sum(kind.count for kind in self._mapped_edges().values())
         if num_nodes or num_edges:
             line = "%s: the mapping leaves out %d nodes and %d edges"
             logger.info(line, self.connection.address, num_nodes, num_edges)
@@ -103,18 +101,14 @@ class _Reading:
         """The first label of the mapping that a node with these labels has."""
         return next((label for label in self.mapping.nodes if label in labels), None)
 
-    def _count(self, theirs: str) -> int:
-        """How many nodes are read by one of their labels."""
-        return sum(count for labels, count in self.labels.items() if self._winner(labels) == theirs)
-
-    def _mapped_edges(self) -> dict[tuple[str, str, str], int]:
-        """How many of the mapped edges there are, by their (label of the head, relation, label of the tail)."""
-        counts: dict[tuple[str, str, str], int] = {}
-        for (head_labels, rel_type, tail_labels), count in self.edges.items():
+    def _mapped_edges(self) -> dict[tuple[str, str, str], Kind]:
+        """What mapped edges there are, by their (label of the head, relation, label of the tail)."""
+        kinds: dict[tuple[str, str, str], Kind] = {}
+        for (head_labels, rel_type, tail_labels), kind in self.edges.items():
             head, tail = self._winner(head_labels), self._winner(tail_labels)
             if head is not None and tail is not None and rel_type in self.mapping.edges:
-                counts[head, rel_type, tail] = counts.get((head, rel_type, tail), 0) + count
-        return counts
+                kinds.setdefault((head, rel_type, tail), Kind()).add(kind.count, kind.names)
+        return kinds
 
     def _source(self, theirs: str) -> NodeSource:
         order = list(self.mapping.nodes)
@@ -122,23 +116,26 @@ class _Reading:
         return NodeSource(label=theirs, key=self.mapping.nodes[theirs].key, without=earlier, numbers=True)
 
     def _read_nodes(self, theirs: str) -> pl.DataFrame:
-        node, source = self.mapping.nodes[theirs], self._source(theirs)
-        found = [name for name in node_property_names(self.connection, source) if name != node.key]
+        node, source, all_of_them = self.mapping.nodes[theirs], self._source(theirs), Kind()
+        for labels, kind in self.labels.items():
+            if self._winner(labels) == theirs:
+                all_of_them.add(kind.count, kind.names)
+        found = sorted(all_of_them.names - {node.key})
         names = _renamed(found, node.properties, {ID})
         if lost := [name for name in node.properties or () if name not in found]:
             self.faults.append(f"nodes {theirs!r} have no property {list_first(lost)}; they have {list_first(found)}")
-        table = read_nodes(self.connection, source, names, self._count(theirs))
+        table = read_nodes(self.connection, source, names, all_of_them.count)
         frame = table.finish(f"nodes {theirs!r}", self.on_unsupported, self.faults)
         if missing := frame[ID].null_count():
             self.faults.append(f"nodes {theirs!r}: {missing:,} nodes have no text or number as their key {node.key!r}")
         return frame
 
-    def _read_edges(self, head: str, rel_type: str, tail: str, count: int) -> pl.DataFrame:
+    def _read_edges(self, head: str, rel_type: str, tail: str, kind: Kind) -> pl.DataFrame:
         edge = self.mapping.edges[rel_type]
         source = EdgeSource(head=self._source(head), rel_type=rel_type, tail=self._source(tail))
         where = f"edges {head}-{rel_type}-{tail}"
-        names = _renamed(edge_property_names(self.connection, source), edge.properties, {HEAD_ID, TAIL_ID})
-        frame = read_edges(self.connection, source, names, count).finish(where, self.on_unsupported, self.faults)
+        names = _renamed(sorted(kind.names), edge.properties, {HEAD_ID, TAIL_ID})
+        frame = read_edges(self.connection, source, names, kind.count).finish(where, self.on_unsupported, self.faults)
         return frame.rename({HEAD_ID: TAIL_ID, TAIL_ID: HEAD_ID}) if edge.reversed else frame
 
 
