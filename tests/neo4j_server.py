@@ -100,7 +100,9 @@ class Neo4jServer:
     Parameters
     ----------
     home : Path, optional
-        An empty folder for its data, such as one on a small disk; None makes one.
+        A new or empty folder for its data, such as one on a small disk; None makes one.
+    settings : str
+        Further lines of neo4j.conf.
 
     Raises
     ------
@@ -112,13 +114,14 @@ class Neo4jServer:
     password: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
     uri: str = ""
     home: Path | None = None
+    settings: str = ""
 
     def __post_init__(self) -> None:
         self._jars = fetch_jars()
         self._home = Path(tempfile.mkdtemp(prefix="kgrec-neo4j-")) if self.home is None else self.home
-        (self._home / "conf").mkdir()
+        (self._home / "conf").mkdir(parents=True)
         port = _free_port()
-        (self._home / "conf" / "neo4j.conf").write_text(CONFIG.format(port=port))
+        (self._home / "conf" / "neo4j.conf").write_text(CONFIG.format(port=port) + self.settings)
         self.uri = f"bolt://127.0.0.1:{port}"
         self.start()
         try:

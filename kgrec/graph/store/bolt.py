@@ -223,7 +223,16 @@ class BoltConnection:
             return StoreError(self._explain_login(code))
         if code == "Neo.ClientError.Database.DatabaseNotFound":
             return StoreError(f"{self.address} has no database {self.database!r}; check NEO4J_DATABASE")
-        return StoreError(f"{self.address} refused the query: {message} [{code}]")
+        return StoreError(f"{self.address} refused the query: {message} [{code}]{self._explain_failure(code, message)}")
+
+    def _explain_failure(self, code: str, message: str) -> str:
+        """Where to look when it is the server itself that failed; of a full disk it says no more than that."""
+        if not code.startswith("Neo.DatabaseError.") and "error on commit" not in message:
+            return ""
+        if self.local is None:
+            return "; the server itself failed: its log says why, and a full disk is a common reason"
+        free = self.local.free_bytes() / 2**20
+        return f"; the server itself failed: the disk of {self.local.folder} has {free:,.0f} MiB free"
 
     def _explain_login(self, code: str) -> str:
         if code.endswith("CredentialsExpired"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,7 +20,8 @@ logger = logging.getLogger(__name__)
 
 Unsupported = Literal["raise", "skip"]
 ROWS_PER_RECORD = 200  # about, as each node's rows stay together
-NODES_PER_QUERY, EDGES_PER_QUERY = 20_000, 100_000  # about: what the server holds in memory at once
+QUERIES_AT_ONCE = 2  # the server finds the rows of one while we take in those of the other
+NODES_PER_QUERY, EDGES_PER_QUERY = 20_000, 50_000  # about: what the server holds in memory at once
 MAX_QUERIES = 256  # each goes through all nodes of a label
 
 
@@ -111,10 +113,17 @@ def _read_columns(
     groups = count // ROWS_PER_RECORD + 1
     queries = min(queries, MAX_QUERIES, groups)
     cypher = f"{match} WHERE part >= $first AND part < $last{then} WITH part, collect([{values}]) AS rows RETURN rows"
-    for query in range(queries):
+
+    def read_part(query: int) -> Columns:
         first, last = groups * query // queries, groups * (query + 1) // queries
         _, records = connection.run_read(cypher, {"groups": groups, "first": first, "last": last})
-        columns.add([row for (rows,) in records for row in rows])
+        part = Columns(columns.keys, columns.names, columns.numbers)
+        part.add([row for (rows,) in records for row in rows])
+        return part
+
+    with ThreadPoolExecutor(QUERIES_AT_ONCE) as pool:
+        for part in pool.map(read_part, range(queries)):
+            columns.append(part)
     return columns
 
 
@@ -150,6 +159,12 @@ class Columns:
                 self.mixed[name] = str(error)
             else:
                 self.pages.setdefault(name, []).append(page)
+
+    def append(self, other: Columns) -> None:
+        """Take up all pages of another part of the same table."""
+        for name, pages in other.pages.items():
+            self.pages.setdefault(name, []).extend(pages)
+        self.mixed.update(other.mixed)
 
     def _key_page(self, name: str, values: Sequence[Any]) -> pl.Series:
         if set(map(type, values)) != {str}:

@@ -84,6 +84,10 @@ class LocalServer:
         """Whether the server process is alive."""
         return self._process.poll() is None
 
+    def free_bytes(self) -> int:
+        """Room left on the disk of the data folder."""
+        return shutil.disk_usage(self.folder).free
+
     def describe_end(self) -> str:
         """What is known about a server that ended by itself: exit status and the last lines of its log."""
         return f"the local graph server ended (exit status {self._process.poll()}){self._log_tail()}"
