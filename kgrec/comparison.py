@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import multiprocessing
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import polars as pl
+import torch
 
 from kgrec.baselines import ItemKNN, Popularity
 from kgrec.config import RecommenderConfig
@@ -32,6 +37,7 @@ def compare(
     models: Sequence[str] = (*SIMPLE, FUSED),
     part: str = c.TEST,
     ks: Sequence[int] = (10, 20),
+    jobs: int = 1,
     on_row: Callable[[str], None] = lambda _: None,
 ) -> pl.DataFrame:
     """Train everything on `split.train` and score it on one part.
@@ -42,23 +48,47 @@ def compare(
         One training each; the simple rankers have no randomness.
     models : sequence of str
         Any of `SIMPLE`, `FUSED` and the names of `ABLATIONS`.
+    jobs : int
+        Trainings at a time, each in a process of its own with its share of the cores: more of them get done, while the
+        seconds of each are longer than alone.
     on_row : callable
-        Told the name of each model before it is trained.
+        Told the name of each model before it is trained (with several jobs, when it is put in line).
 
     Returns
     -------
     polars.DataFrame
         One row per model and seed: `model, seed, seconds` (of training) and every metric.
     """
-    rows = []
-    for name in models:
-        for seed in (None,) if name in SIMPLE else seeds:
-            on_row(name if seed is None else f"{name}, seed {seed}")
-            begun = time.perf_counter()
-            model = _train(name, split, config or RecommenderConfig(), seed)
-            seconds = time.perf_counter() - begun
-            rows.append({"model": name, "seed": seed, "seconds": seconds, **measure(model, split.parts[part], ks)})
-    return pl.DataFrame(rows, infer_schema_length=None)
+    work = functools.partial(_row, split, config or RecommenderConfig(), part, ks)
+    runs = [(name, seed) for name in models for seed in ((None,) if name in SIMPLE else seeds)]
+    if jobs == 1:
+        rows = []
+        for name, seed in runs:
+            on_row(_title(name, seed))
+            rows.append(work(name, seed))
+        return pl.DataFrame(rows, infer_schema_length=None)
+    threads = max(1, torch.get_num_threads() // jobs)
+    with ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,)
+    ) as pool:  # spawn: a fork would copy torch's locks without its threads
+        waiting = []
+        for name, seed in runs:
+            on_row(_title(name, seed))
+            waiting.append(pool.submit(work, name, seed))
+        return pl.DataFrame([run.result() for run in waiting], infer_schema_length=None)
+
+
+def _title(name: str, seed: int | None) -> str:
+    return name if seed is None else f"{name}, seed {seed}"
+
+
+def _row(
+    split: Split, config: RecommenderConfig, part: str, ks: Sequence[int], name: str, seed: int | None
+) -> dict[str, Any]:
+    begun = time.perf_counter()
+    model = _train(name, split, config, seed)
+    seconds = time.perf_counter() - begun
+    return {"model": name, "seed": seed, "seconds": seconds, **measure(model, split.parts[part], ks)}
 
 
 def summary(rows: pl.DataFrame) -> pl.DataFrame:

@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--split", choices=SPLITS, default="temporal")
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each model (default: 1)")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, each with its share of the cores")
     parser.add_argument("--ablate", action="store_true", help="also without graph, text, order of events")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")
     args = parser.parse_args()
@@ -45,6 +46,7 @@ def main() -> None:
         seeds=range(args.seeds),
         models=(*SIMPLE, FUSED, *(ABLATIONS if args.ablate else ())),
         part=args.part,
+        jobs=args.jobs,
         on_row=lambda name: print(f"... {name}", file=sys.stderr, flush=True),
     )
     with pl.Config(tbl_cols=-1, tbl_rows=-1, tbl_width_chars=200, float_precision=4, tbl_hide_column_data_types=True):

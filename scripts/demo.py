@@ -60,7 +60,9 @@ def main() -> None:
 
     heading("5. Metrics on the test part, beside popularity, item-kNN and the model without graph or text")
     models = (*SIMPLE, "kgrec without graph", "kgrec without text")
-    rows = compare(split, config=config, models=models, on_row=lambda name: print(f"... {name}", file=sys.stderr))
+    rows = compare(
+        split, config=config, models=models, jobs=2, on_row=lambda name: print(f"... {name}", file=sys.stderr)
+    )
     ours = pl.DataFrame([{"model": FUSED, "seed": 0, "seconds": seconds, **measure(loaded, split.test)}])
     rows = pl.concat([rows, ours], how="diagonal_relaxed")
     names = ("model", "recall@10", "ndcg@10", "mrr@10", "coverage@10", "auc", "seconds")
