@@ -47,7 +47,8 @@ def main() -> None:
     print(f"read back: {graph}")
 
     heading("3. Model: graph, BERT text and behaviour fused, trained on the train part")
-    config = kgrec.RecommenderConfig(patience=1)  # stops sooner than by default: this is a demonstration
+    # a short, fast training: this is a demonstration; the default settings look at validation and go on for longer
+    config = kgrec.RecommenderConfig(epochs=8, learning_rate=2e-3, patience=None)
     fitted = time.perf_counter()
     recommender = kgrec.KGRecommender(config, seed=0).fit(split.train, validation=split.validation, graph=graph)
     seconds = time.perf_counter() - fitted
