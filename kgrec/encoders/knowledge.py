@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
-from torch_geometric.nn.kge import ComplEx, DistMult, KGEModel, RotatE, TransE
 
 from kgrec.config import KnowledgeModel
 from kgrec.progress import progress_bar
+from kgrec.tensors.geometric import ComplEx, DistMult, HeteroData, KGEModel, RotatE, TransE
 
 
 def knowledge_model(name: KnowledgeModel, num_nodes: int, num_relations: int, dim: int) -> KGEModel:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import HeteroData
-from torch_geometric.nn import MessagePassing
 
+from kgrec.tensors.geometric import HeteroData, MessagePassing
 from kgrec.tensors.hetero import PRODUCT
 from kgrec.tensors.sparse import Adjacency, mean_adjacency, sparse_product
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch_geometric.data import HeteroData
 
 from kgrec.config import RecommenderConfig
 from kgrec.encoders.behaviour import BehaviourEncoder
 from kgrec.models.fusion import FusionNetwork
 from kgrec.models.scorer import Scorer
+from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.sequences import Batch
 
 

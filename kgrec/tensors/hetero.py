@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import torch
-from torch_geometric.data import HeteroData
 
 from kgrec.graph.knowledge_graph import ID, KnowledgeGraph
+from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.vocabulary import Vocabulary
 
 PRODUCT = "Product"

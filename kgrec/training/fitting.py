@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 import torch
 from safetensors.torch import save_file
-from torch_geometric.data import HeteroData
 
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
@@ -26,6 +25,7 @@ from kgrec.models.fitted import FittedModel
 from kgrec.models.fusion import KNOWLEDGE, TEXT
 from kgrec.models.network import ItemVectors, RecommenderNetwork
 from kgrec.tensors.clicks import click_examples
+from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.hetero import PRODUCT, hetero_data, node_texts
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch_geometric.data import HeteroData
 
 from kgrec.config import DEFAULT_EVENT_WEIGHTS, KnowledgeModel
 from kgrec.encoders.behaviour import BehaviourEncoder
 from kgrec.encoders.knowledge import train_knowledge
 from kgrec.encoders.text import TextEncoder
 from kgrec.errors import ConfigError
+from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.sequences import Batch
 
 CPU = torch.device("cpu")
