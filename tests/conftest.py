@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from kgrec.graph.store import GraphStore, open_graph
 from tests.neo4j_server import Neo4jServer, Neo4jUnavailableError
 
 pytest_plugins = ["pytester", "kgrec.testing.plugin"]
+settings.register_profile("kgrec", deadline=None)  # a busy machine is no failure
+settings.load_profile("kgrec")
 NEO4J_MISSING = pytest.StashKey[str]()
 
 

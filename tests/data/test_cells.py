@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kgrec.data.attributes import attribute_values, canonical_attributes
@@ -60,7 +60,6 @@ def test_timestamp_bad_text_is_marked(text: str) -> None:
     assert bad.to_list() == [True, False, False]
 
 
-@settings(deadline=None)
 @given(
     st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1)),
     st.integers(-23 * 60, 23 * 60),
@@ -95,7 +94,6 @@ def test_category_path_is_normalised(text: str | None, expected: str | None) -> 
     assert normalise_category(pl.Series([text], dtype=pl.String)).to_list() == [expected]
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab > \t", max_size=12))
 def test_category_normalised_twice_is_the_same(text: str) -> None:
     once = normalise_category(pl.Series([text]))

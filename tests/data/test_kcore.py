@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kgrec.data.dataset import Dataset
@@ -72,7 +72,6 @@ def test_k_core_threshold_below_one_is_a_config_error() -> None:
         build(PAIRS).k_core(users=0)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("uvwxyz"), st.sampled_from("abcd")), min_size=4, max_size=30), st.integers(1, 3)
 )

@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kgrec.data.dataset import Dataset, Split
@@ -131,7 +131,6 @@ def reference_leave_last_out(rows: list[tuple[str, str, int]]) -> dict[str, dict
 EVENT = st.tuples(st.sampled_from("uvwx"), st.sampled_from(ITEM_IDS), st.integers(0, 6))
 
 
-@settings(deadline=None)
 @given(st.lists(EVENT, min_size=3, max_size=40, unique=True))
 def test_leave_last_out_equals_the_reference(rows: list[tuple[str, str, int]]) -> None:
     whole = dataset(*rows)
@@ -145,7 +144,6 @@ def test_leave_last_out_equals_the_reference(rows: list[tuple[str, str, int]]) -
         assert dict(found) == {user: wanted for user, wanted in expected[name].items() if wanted}
 
 
-@settings(deadline=None)
 @given(
     st.permutations(
         [(user, item, time) for time, (user, item) in enumerate(zip("uvuvuvuvw" * 2, "abcdefgha" * 2, strict=True))]
@@ -166,7 +164,6 @@ ANY_EVENT = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(ANY_EVENT, min_size=8, max_size=40), st.sampled_from(["leave_last_out", "temporal", "random"]))
 def test_split_parts_are_a_partition_and_train_never_shows_a_held_out_event(
     rows: list[tuple[object, ...]], method: str
@@ -186,7 +183,6 @@ def test_split_parts_are_a_partition_and_train_never_shows_a_held_out_event(
         assert part.items.equals(whole.items)
 
 
-@settings(deadline=None)
 @given(st.lists(ANY_EVENT, min_size=8, max_size=40))
 def test_leave_last_out_train_never_shows_a_new_held_out_pair(rows: list[tuple[object, ...]]) -> None:
     """A held-out pair is in train only when the user already liked the item then."""

@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kgrec.errors import ConfigError, DataError, ShapeError
@@ -93,7 +93,6 @@ def test_ranking_metrics_gaps_in_ranks_do_no_harm() -> None:
 IDS = st.lists(st.sampled_from("abcdef"), unique=True, max_size=6)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from("uvwx"), IDS, max_size=4),
     st.dictionaries(st.sampled_from("uvwx"), IDS.filter(bool), min_size=1, max_size=4),
@@ -159,7 +158,6 @@ def test_click_metrics_take_series_arrays_and_booleans() -> None:
     assert click_metrics(pl.Series([1, 0], dtype=pl.Int8), pl.Series([0.9, 0.1])) == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0])), min_size=1, max_size=40))
 def test_click_metrics_auc_equals_counting_pairs(pairs: list[tuple[bool, float]]) -> None:
     clicks, others = ([p for label, p in pairs if label is wanted_label] for wanted_label in (True, False))

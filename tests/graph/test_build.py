@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kgrec.data.dataset import Dataset
@@ -219,7 +219,6 @@ def test_relation_name_is_upper_snake(relation: str, name: str) -> None:
     assert relation_names([relation]) == {relation: name}
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(alphabet="ab_-. 1é", max_size=4), unique=True, max_size=30))
 def test_relation_names_are_safe_distinct_and_free_of_order(relations: list[str]) -> None:
     names = relation_names(relations)

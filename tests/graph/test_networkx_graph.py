@@ -16,7 +16,7 @@ from tests.same_graph import assert_same_graph
 P1, P2, P3, ACME = ("Product", "p1"), ("Product", "p2"), ("Product", "p3"), ("Brand", "acme")
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(graph=any_graphs())
 def test_networkx_graph_read_back_is_the_same(graph: KnowledgeGraph) -> None:
     assert_same_graph(from_networkx(to_networkx(graph)), graph)

@@ -16,7 +16,7 @@ from tests.graph.any_graphs import ODD, any_graphs
 from tests.same_graph import assert_same_graph
 
 SUFFIXES = ["ttl", "nt", "jsonld"]
-ANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+ANY = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 @ANY

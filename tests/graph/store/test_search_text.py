@@ -180,7 +180,7 @@ def test_search_text_takes_no_character_for_an_operator(shop: GraphStore) -> Non
     assert [(query, set(found(shop, query))) for query, _ in expected] == expected
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.text(max_size=30), fuzzy=st.booleans())
 def test_search_text_of_any_text_never_fails(shop: GraphStore, query: str, fuzzy: bool) -> None:
     assert set(found(shop, query, fuzzy=fuzzy)) <= TITLES.keys()

@@ -149,7 +149,7 @@ def graphs(draw: st.DrawFn) -> KnowledgeGraph:
     return KnowledgeGraph({"A": nodes}, {("A", "TO", "A"): edges})
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(graph=graphs())
 def test_store_read_after_load_gives_an_equal_graph_whatever_it_holds(
     graph_store: GraphStore, graph: KnowledgeGraph
