@@ -22,7 +22,17 @@ class GraphError(KgrecError):
 
 
 class StoreError(KgrecError):
-    """A graph server can't be reached, refuses the login, or refuses a query. Never holds a secret."""
+    """A graph server can't be reached, refuses the login, or refuses a query. Never holds a secret.
+
+    Attributes
+    ----------
+    code : str
+        The server's own code of the fault, such as `Neo.ClientError.Statement.SyntaxError`; "" where it gave none.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class UnknownIdError(KgrecError, KeyError):

@@ -223,7 +223,8 @@ class BoltConnection:
             return StoreError(self._explain_login(code))
         if code == "Neo.ClientError.Database.DatabaseNotFound":
             return StoreError(f"{self.address} has no database {self.database!r}; check NEO4J_DATABASE")
-        return StoreError(f"{self.address} refused the query: {message} [{code}]{self._explain_failure(code, message)}")
+        reason = f"{message} [{code}]{self._explain_failure(code, message)}"
+        return StoreError(f"{self.address} refused the query: {reason}", code)
 
     def _explain_failure(self, code: str, message: str) -> str:
         """Where to look when it is the server itself that failed; of a full disk it says no more than that."""

@@ -6,6 +6,7 @@ import logging
 
 import polars as pl
 
+from kgrec.errors import StoreError
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.schema.constraints import constraint_statements, index_name, indexed_properties, quote
 from kgrec.graph.schema.types import GraphSchema, read_schema
@@ -38,10 +39,19 @@ def prepare(connection: BoltConnection, graph: KnowledgeGraph, schema: GraphSche
 
 
 def prepare_search(connection: BoltConnection, graph: KnowledgeGraph, schema: GraphSchema) -> None:
-    """Make the full-text indexes. After the nodes are stored: filling an index at once takes less than bit by bit."""
+    """Make the full-text indexes. After the nodes are stored: filling an index at once takes less than bit by bit.
+
+    A server that answers Cypher but does not know the statement is no failure: it only can't be searched for text.
+    """
     for label, keys in _searched_properties(graph, schema, local=connection.local is not None).items():
-        if keys:
+        if not keys:
+            continue
+        try:
             make_text_index(connection, label, keys)
+        except StoreError as error:
+            if not error.code.endswith(".SyntaxError"):
+                raise
+            logger.warning("no full-text index on %s: %s", label, error)
 
 
 def _why_no_range_index(frame: pl.DataFrame, key: str) -> str:

@@ -98,8 +98,9 @@ def test_load_whose_client_is_killed_ends_in_the_same_graph_on_neo4j(
     neo4j_store: GraphStore, neo4j_server: Neo4jServer, graph: KnowledgeGraph
 ) -> None:
     login = {"uri": neo4j_server.uri, "secret": neo4j_server.password}
-    seconds = seconds_of_a_clean_load(start_client(**login))
-    neo4j_store.clear()
+    for _ in range(2):  # the first finds the server cold: its seconds are not those of the loads below
+        seconds = seconds_of_a_clean_load(start_client(**login))
+        neo4j_store.clear()
     cut = 0
     for moment in moments(seconds, seed=1):
         client = start_client(**login)
@@ -128,10 +129,10 @@ def test_load_whose_server_is_killed_ends_in_the_same_graph_on_neo4j(
     own_neo4j: Neo4jServer, graph: KnowledgeGraph
 ) -> None:
     login = {"username": own_neo4j.username, "password": own_neo4j.password}
+    own_neo4j.kill()  # every load below finds a server just started, so does the one that is timed
+    own_neo4j.start()
     with open_graph(own_neo4j.uri, **login) as store:
-        start = time.perf_counter()
-        store.load(graph, batch_size=BATCH)
-        seconds = time.perf_counter() - start
+        seconds = seconds_of_a_clean_load(start_client(uri=own_neo4j.uri, secret=own_neo4j.password))
         store.clear()
     cut = 0
     for moment in moments(seconds, seed=3):

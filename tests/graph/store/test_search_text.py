@@ -281,3 +281,19 @@ def test_search_text_in_a_folder_opened_again_still_finds(tmp_path: Path) -> Non
         store.load(catalogue({**TITLES, "p3": "Green rug"}))
         assert found(store, "rug") == ["p3"]
         assert found(store, "blue") == []
+
+
+def test_load_into_a_server_that_has_no_full_text_stores_the_graph_and_warns(
+    product_graph: KnowledgeGraph, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The local server met over its address alone is such a one: its Cypher knows no full-text index."""
+    with open_graph() as own:
+        server = own._connection.local
+        assert server is not None
+        username, password = server.writer
+        with open_graph(server.uri, username=username, password=password) as store:
+            store.load(product_graph)
+            assert_same_graph(store.read_graph(), product_graph)
+            with pytest.raises(StoreError, match="full-text"):
+                store.search_text("red")
+    assert "no full-text index on Product" in caplog.text
