@@ -26,6 +26,7 @@ ABLATIONS: dict[str, dict[str, bool]] = {
     "kgrec without graph": {"use_graph": False},
     "kgrec without text": {"use_text": False},
     "kgrec without order of events": {"use_sequence": False},
+    "kgrec without closed form": {"use_item_weights": False},
 }
 
 

@@ -64,6 +64,11 @@ class RecommenderConfig:
     click_negatives: int = _setting(4, "drawn negatives per positive where no impressions are given", 1, 1000)
     temperature: float = _setting(0.07, "starting temperature of the softmax over cosines; learned", 0.001, 10.0)
 
+    use_item_weights: bool = _setting(True, "add a closed-form item-item model's score to the network's")
+    item_weights_limit: int = _setting(15_000, "items of the closed form, at most: those with the most events", 2)
+    item_weights_kept: int = _setting(500, "weights kept of each item, the largest", 1)
+    item_share: float = _setting(1.0, "weight of the closed form's score; validation chooses where there is one", 0.0)
+
     epochs: int = _setting(60, "passes over the events, at most", 1, 100_000)
     patience: int | None = _setting(
         2, "looks at validation without a gain before a smaller step, at last the end; None: run all epochs", 1

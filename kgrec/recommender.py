@@ -13,6 +13,7 @@ import polars as pl
 import torch
 
 from kgrec import saving
+from kgrec.blending import blend
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
@@ -111,7 +112,7 @@ class KGRecommender:
         elif isinstance(graph, GraphStore):
             graph = graph.read_graph()
         wanted = None if validation is None else validation.interactions
-        model = fit_model(
+        model, data = fit_model(
             train,
             graph,
             self.config,
@@ -123,6 +124,8 @@ class KGRecommender:
             checkpoint=None if checkpoint is None else Path(checkpoint),
             progress=show,
         )
+        if self.config.use_item_weights:
+            blend(model, data, wanted if self.config.patience is not None else None)
         if validation is not None:
             _remember(model, pl.concat([train.events, validation.events], how="diagonal_relaxed"))
         self._model, self._paths = model, None
@@ -306,7 +309,7 @@ class KGRecommender:
             user_id=user_id,
             item_id=item_id,
             title=model.title(item_id),
-            score=float(model.scores(vector)[0, item]),
+            score=float(model.scores(vector, history)[0, item]),
             paths=tuple(paths),
             closest=self._closest(item, recent, ids, events),
         )

@@ -14,17 +14,19 @@ import polars as pl
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from scipy import sparse
 from torch import Tensor
 
 from kgrec.config import RecommenderConfig
 from kgrec.errors import ConfigError, GraphError, SavedModelError
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
+from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
 from kgrec.models.network import ItemVectors, ServingNetwork
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX = "model-"
 
@@ -45,6 +47,10 @@ def save_model(model: FittedModel, folder: Path) -> None:
         {key: value.detach().cpu().contiguous().clone() for key, value in weights.items()},
         inner / "weights.safetensors",
     )
+    if model.item_weights is not None:
+        matrix = model.item_weights.matrix
+        parts = {"start": matrix.indptr, "column": matrix.indices, "value": matrix.data}
+        save_file({key: torch.from_numpy(value) for key, value in parts.items()}, inner / "item_weights.safetensors")
     histories = model.histories
     arrays = {"start": histories.start, "item_index": histories.item_index, "event_index": histories.event_index}
     arrays["timestamp"] = histories.timestamp
@@ -63,6 +69,8 @@ def save_model(model: FittedModel, folder: Path) -> None:
         "config": model.config.to_dict(),
         "click_basis": model.click_basis,
         "ordered": histories.ordered,
+        "item_weights": None if model.item_weights is None else {"recency": model.item_weights.recency},
+        "item_share": model.item_share,
         "about": model.about,
     }
     for file in inner.iterdir():
@@ -104,10 +112,20 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             vectors=vectors,
             graph=_read_graph(inner),
             click_basis=manifest["click_basis"],
+            item_weights=_read_item_weights(inner, manifest["item_weights"], len(items)),
+            item_share=float(manifest["item_share"]),
             about=manifest["about"],
         )
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError, ConfigError, GraphError) as error:
         raise SavedModelError(f"{folder} is a damaged model: {type(error).__name__}: {error}") from error
+
+
+def _read_item_weights(folder: Path, settings: dict[str, Any] | None, num_items: int) -> ItemWeights | None:
+    if settings is None:
+        return None
+    parts = {key: value.numpy() for key, value in load_file(folder / "item_weights.safetensors").items()}
+    matrix = sparse.csr_array((parts["value"], parts["column"], parts["start"]), shape=(num_items, num_items))
+    return ItemWeights(matrix, float(settings["recency"]))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

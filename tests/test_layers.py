@@ -18,6 +18,7 @@ LAYERS = [
     "models",
     "training",
     "ranking",
+    "blending",
     "explain",
     "inputs",
     "evaluating",

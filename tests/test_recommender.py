@@ -35,7 +35,9 @@ def fitted(split: kgrec.Split) -> kgrec.KGRecommender:
 def _weights(recommender: kgrec.KGRecommender) -> dict[str, torch.Tensor]:
     model = recommender.model_
     vectors = {"source": model.vectors.source, "target": model.vectors.target, "bias": model.vectors.bias}
-    return {**model.network.state_dict(), **vectors}
+    assert model.item_weights is not None
+    vectors["closed form"] = torch.from_numpy(model.item_weights.matrix.toarray())
+    return {**model.network.state_dict(), **vectors, "share": torch.tensor(model.item_share)}
 
 
 def _assert_bit_equal(one: kgrec.KGRecommender, other: kgrec.KGRecommender) -> None:

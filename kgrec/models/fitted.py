@@ -13,6 +13,7 @@ from torch import Tensor
 from kgrec.config import RecommenderConfig
 from kgrec.data.splitting import liked
 from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.models.closed_form import ItemWeights
 from kgrec.models.network import ItemVectors, ServingNetwork
 from kgrec.tensors.clicks import ClickBasis
 from kgrec.tensors.sequences import Histories, latest, pad
@@ -29,6 +30,8 @@ class FittedModel:
         The known events of each user of `users`.
     titles : polars.Series
         Title of each item, null where it has none.
+    item_weights : ItemWeights or None
+        The closed form, whose score counts `item_share` times.
     about : dict
         How it was made: seed, data fingerprint, versions, training log.
     """
@@ -42,6 +45,8 @@ class FittedModel:
     vectors: ItemVectors
     graph: KnowledgeGraph
     click_basis: ClickBasis
+    item_weights: ItemWeights | None = None
+    item_share: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -74,9 +79,23 @@ class FittedModel:
         return torch.cat(parts)[torch.from_numpy(back.reshape(-1)).to(self.device)]
 
     @torch.no_grad()
-    def scores(self, user_emb: Tensor) -> Tensor:
-        """Ranking scores for every item, shape (num_users, num_items)."""
-        return self.network.scorer.rank(user_emb, self.vectors.target, self.vectors.bias)
+    def scores(self, user_emb: Tensor, histories: Histories) -> Tensor:
+        """Ranking scores for every item, the network's and its share of the closed form's.
+
+        Parameters
+        ----------
+        user_emb : Tensor, shape (num_users, dim)
+        histories : Histories
+            Of the same users.
+
+        Returns
+        -------
+        Tensor, shape (num_users, num_items)
+        """
+        scores = self.network.scorer.rank(user_emb, self.vectors.target, self.vectors.bias)
+        if self.item_weights is not None and self.item_share:
+            scores += self.item_share * torch.from_numpy(self.item_weights.scores(histories)).to(scores.device)
+        return scores
 
     @torch.no_grad()
     def click_probabilities(self, user_emb: Tensor, item_index: np.ndarray) -> np.ndarray:

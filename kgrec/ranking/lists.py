@@ -62,7 +62,7 @@ def model_lists(
     """`ranked_lists` by a fitted model's scores."""
     vectors = model.user_vectors(histories)
     return ranked_lists(
-        lambda begin, end: model.scores(vectors[begin:end]),
+        lambda begin, end: model.scores(vectors[begin:end], histories.take(np.arange(begin, end))),
         users,
         model.items,
         histories,

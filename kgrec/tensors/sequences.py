@@ -64,6 +64,13 @@ class Histories:
         rows = np.repeat(begin - start[:-1], lengths) + np.arange(start[-1])
         return Histories(start, self.item_index[rows], self.event_index[rows], self.timestamp[rows], self.ordered)
 
+    def renumber(self, place: np.ndarray) -> Histories:
+        """The events of some items alone, item i renamed to `place[i]`; -1 leaves it out."""
+        item_index = place[self.item_index]
+        kept = item_index >= 0
+        start = np.concatenate([[0], np.cumsum(np.bincount(self.user_index()[kept], minlength=self.num_users))])
+        return Histories(start, item_index[kept], self.event_index[kept], self.timestamp[kept], self.ordered)
+
 
 def build_histories(interactions: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> Histories:
     """Sort interactions by user and time; ties, and events without a time (earliest), keep their order.

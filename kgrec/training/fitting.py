@@ -45,8 +45,8 @@ def fit_model(
     validate: Validate | None = None,
     checkpoint: Path | None = None,
     progress: bool = False,
-) -> FittedModel:
-    """Train on the events of `dataset` alone.
+) -> tuple[FittedModel, HeteroData]:
+    """Train on the events of `dataset` alone; the model, and the graph with the features it was given.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def fit_model(
         **about(),
         "training": log.to_dict(),
     }
-    return model
+    return model, data
 
 
 def features(

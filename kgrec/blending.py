@@ -1,0 +1,198 @@
+"""The closed form beside the network: its settings and its share of the score, chosen on validation."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from kgrec.data import columns as c
+from kgrec.models.closed_form import ItemWeights, fit_item_weights
+from kgrec.models.fitted import FittedModel
+from kgrec.models.side_information import graph_products, text_products
+from kgrec.ranking.topk import ScoreRows, ranks, top_k
+from kgrec.tensors.geometric import HeteroData
+from kgrec.tensors.sequences import Histories
+
+logger = logging.getLogger(__name__)
+
+TRIED_ITEMS, TRIED_USERS = 3_000, 4_000  # settings are chosen on the items with the most events, for some users
+SCALE_USERS = 1_000
+K = 10  # NDCG@K chooses
+SHARES = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+GRID: dict[str, tuple[float, ...]] = {
+    "recency": (0.4, 0.6, 0.8, 0.9, 0.95, 0.98),
+    "penalty": (30.0, 100.0, 300.0, 1000.0, 3000.0),
+    "text": (0.0, 10.0, 100.0, 1000.0),
+    "graph": (0.0, 0.3, 1.0, 3.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Of the closed form: see `fit_item_weights`; `text` and `graph` weigh the two kinds of side information."""
+
+    recency: float = 0.9
+    penalty: float = 300.0
+    text: float = 0.0  # what it is worth differs most between shops: only where validation can tell
+    graph: float = 1.0
+
+
+FIRST = Settings(text=10.0)  # where the choice on validation begins
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Some of the items with their side information, and the histories over them."""
+
+    items: np.ndarray  # places in the catalogue
+    histories: Histories
+    text: Tensor | None
+    graph: Tensor | None
+
+    def ignores(self, name: str) -> bool:
+        """Whether a setting changes nothing here."""
+        absent = {"text": self.text is None, "graph": self.graph is None, "recency": not self.histories.ordered}
+        return absent.get(name, False)
+
+    def fit(self, settings: Settings, keep: int | None = None) -> ItemWeights:
+        side = None
+        for products, weight in ((self.text, settings.text), (self.graph, settings.graph)):
+            if products is not None and weight:
+                side = weight * products if side is None else side.add_(products, alpha=weight)
+        return fit_item_weights(
+            self.histories, len(self.items), side, recency=settings.recency, penalty=settings.penalty, keep=keep
+        )
+
+
+def blend(model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None) -> None:
+    """Fit the closed form to what the model was trained on and give it its share of the ranking score, in place.
+
+    Parameters
+    ----------
+    data : HeteroData
+        The graph with the texts that the network was given.
+    wanted : frame of interactions, optional
+        Of the validation part: they choose the settings and the share. None: the defaults.
+    """
+    config, counts = model.config, np.bincount(model.histories.item_index, minlength=len(model.items))
+    by_count = np.argsort(-counts, kind="stable")
+    settings, share = Settings(), config.item_share
+    truth = None if wanted is None else _truth(model, wanted)
+    if truth is not None:
+        few = np.sort(by_count[:TRIED_ITEMS])
+        within = truth.within(few, len(model.items))
+        settings = _choose(_task(model, data, few), within) if len(within.users) else settings
+    items = np.sort(by_count[: config.item_weights_limit])
+    weights = _task(model, data, items).fit(settings, config.item_weights_kept)
+    weights = _to_unit_scale(_spread(weights, items, len(model.items)), model.histories)
+    model.item_weights, model.item_share = weights, share
+    if truth is not None:
+        model.item_share = _choose_share(model, truth)
+    model.about["closed_form"] = {
+        **{name: getattr(settings, name) for name in GRID},
+        "share": model.item_share,
+        "items": len(items),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """What each of some users went on to like."""
+
+    users: np.ndarray  # rows of the model's histories, ascending
+    line: np.ndarray  # of each pair: place in `users`
+    item: np.ndarray
+
+    def within(self, items: np.ndarray, num_items: int) -> _Truth:
+        """The same for a part of the catalogue, its items renumbered."""
+        place = np.full(num_items, -1)
+        place[items] = np.arange(len(items))
+        known = place[self.item] >= 0
+        kept, line = np.unique(self.line[known], return_inverse=True)
+        return _Truth(self.users[kept], line, place[self.item[known]])
+
+    def ndcg(self, score_rows: ScoreRows, histories: Histories) -> float:
+        """NDCG@K of full rankings, the items of the histories (of `users`) left out."""
+        line, item, _ = top_k(score_rows, len(self.users), K, seen=(histories.user_index(), histories.item_index))
+        size = int(max(item.max(initial=0), self.item.max(initial=0))) + 1
+        hit = np.isin(line * size + item, self.line * size + self.item)
+        gain = np.bincount(line[hit], 1 / np.log2(ranks(line)[hit] + 1), minlength=len(self.users))
+        ideal = np.cumsum(1 / np.log2(np.arange(2, K + 2)))
+        wanted = np.bincount(self.line, minlength=len(self.users))
+        return float((gain / ideal[np.minimum(wanted, K) - 1]).mean())
+
+
+def _truth(model: FittedModel, wanted: pl.DataFrame) -> _Truth | None:
+    user, item = model.users.index(wanted[c.USER_ID]), model.items.index(wanted[c.ITEM_ID])
+    known = (user >= 0) & (item >= 0)
+    pairs = np.unique(np.stack([user[known], item[known]]), axis=1)
+    if not pairs.shape[1]:
+        return None
+    users = np.unique(pairs[0])
+    if len(users) > TRIED_USERS:
+        users = users[np.linspace(0, len(users) - 1, TRIED_USERS).astype(np.int64)]
+    pairs = pairs[:, np.isin(pairs[0], users)]
+    return _Truth(users, np.searchsorted(users, pairs[0]), pairs[1])
+
+
+def _task(model: FittedModel, data: HeteroData, items: np.ndarray) -> _Task:
+    place = np.full(len(model.items), -1)
+    place[items] = np.arange(len(items))
+    graph = graph_products(data, items) if model.config.use_graph else None
+    return _Task(items, model.histories.renumber(place), text_products(data, items), graph)
+
+
+def _choose(task: _Task, truth: _Truth) -> Settings:
+    """One setting after the other, those that lean on the others once more."""
+    settings, best, seen = FIRST, -1.0, set()
+    histories = task.histories.take(truth.users)
+    for name in ("recency", "penalty", "text", "graph", "penalty", "recency"):
+        for value in GRID[name]:
+            candidate = replace(settings, **{name: value})
+            if candidate in seen or task.ignores(name):
+                continue
+            seen.add(candidate)
+            weights = task.fit(candidate)
+            ndcg = truth.ndcg(_score_rows(weights, histories), histories)
+            logger.info("closed form, %s: validation ndcg@%d %.4f", candidate, K, ndcg)
+            if ndcg > best:
+                best, settings = ndcg, candidate
+    return settings
+
+
+def _choose_share(model: FittedModel, truth: _Truth) -> float:
+    histories = model.histories.take(truth.users)
+    vectors = model.user_vectors(histories)
+    found = {}
+    for share in SHARES:
+        model.item_share = share
+        found[share] = truth.ndcg(
+            lambda begin, end: model.scores(vectors[begin:end], histories.take(np.arange(begin, end))), histories
+        )
+        logger.info("share %g of the closed form: validation ndcg@%d %.4f", share, K, found[share])
+    return max(found, key=lambda share: found[share])
+
+
+def _score_rows(weights: ItemWeights, histories: Histories) -> ScoreRows:
+    return lambda begin, end: torch.from_numpy(weights.scores(histories.take(np.arange(begin, end))))
+
+
+def _spread(weights: ItemWeights, items: np.ndarray, num_items: int) -> ItemWeights:
+    """The same weights over the whole catalogue."""
+    coo = weights.matrix.tocoo()
+    matrix = sparse.csr_array((coo.data, (items[coo.row], items[coo.col])), shape=(num_items, num_items))
+    return ItemWeights(matrix, weights.recency)
+
+
+def _to_unit_scale(weights: ItemWeights, histories: Histories) -> ItemWeights:
+    """Weights whose scores deviate by 1 over a user's items, on the average of some users with a history."""
+    users = np.flatnonzero(histories.lengths)
+    some = users[np.linspace(0, len(users) - 1, min(len(users), SCALE_USERS)).astype(np.int64)]
+    deviation = float(weights.scores(histories.take(some)).std(axis=1).mean()) if len(some) else 0.0
+    return ItemWeights(weights.matrix / deviation, weights.recency) if deviation > 0 else weights

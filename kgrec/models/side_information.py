@@ -1,0 +1,58 @@
+"""How alike items are by text and by graph: the inner products that the closed form takes as rows of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from kgrec.models.fusion import TEXT
+from kgrec.tensors.geometric import HeteroData
+from kgrec.tensors.hetero import PRODUCT
+
+BLOCK = 1024  # nodes multiplied at a time
+
+
+def text_products(data: HeteroData, items: np.ndarray) -> Tensor | None:
+    """Cosines of the items' texts, shape (num_items, num_items), float32; None where no item has a text.
+
+    Parameters
+    ----------
+    items : int64, shape (num_items,)
+        Places among the products.
+    """
+    if TEXT not in data[PRODUCT]:
+        return None
+    vectors = torch.nn.functional.normalize(data[PRODUCT][TEXT][torch.from_numpy(items)].float(), dim=-1)
+    return vectors @ vectors.T
+
+
+def graph_products(data: HeteroData, items: np.ndarray) -> Tensor | None:
+    """How many neighbours two items share in the graph, counted for each relation, shape (num_items, num_items).
+
+    Returns
+    -------
+    Tensor, float32, or None where the items share nothing
+        On the diagonal the neighbours that an item shares with any other.
+    """
+    place = np.full(int(data[PRODUCT].num_nodes), -1)
+    place[items] = np.arange(len(items))
+    total: Tensor | None = None
+    for head, relation, tail in data.edge_types:
+        ends = data[head, relation, tail].edge_index.numpy()
+        for own, other, label, neighbour in ((ends[0], ends[1], head, tail), (ends[1], ends[0], tail, head)):
+            if label != PRODUCT:
+                continue
+            inside = place[own] >= 0
+            shape = (int(data[neighbour].num_nodes), len(items))
+            pairs = np.unique(np.stack([other[inside], place[own[inside]]]), axis=1)
+            rows = sparse.csr_array((np.ones(pairs.shape[1], np.float32), (pairs[0], pairs[1])), shape=shape)
+            rows = rows[np.flatnonzero(np.diff(rows.indptr) > 1)]
+            for begin in range(0, rows.shape[0], BLOCK):
+                block = rows[begin : begin + BLOCK]
+                if total is None:
+                    total = torch.zeros(len(items), len(items))
+                dense = torch.from_numpy(block.toarray())
+                total += torch.from_numpy(block.T @ dense.numpy())
+    return total

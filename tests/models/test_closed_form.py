@@ -1,0 +1,141 @@
+"""The closed form is the regression that it says it is, row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+import kgrec
+from kgrec.models.closed_form import ItemWeights, fit_item_weights
+from kgrec.models.side_information import graph_products, text_products
+from kgrec.tensors.hetero import hetero_data
+from kgrec.tensors.sequences import Histories
+from kgrec.tensors.vocabulary import Vocabulary
+
+NUM_ITEMS = 7
+
+
+def histories(*, ordered: bool) -> Histories:
+    """Six users with 0 to 12 events; without an order no item twice."""
+    generator = np.random.default_rng(4)
+    lists = [
+        generator.integers(0, NUM_ITEMS, size) if ordered else generator.permutation(NUM_ITEMS)[:size]
+        for size in (3, 0, 1, 12 if ordered else 7, 5, 4)
+    ]
+    items = np.concatenate(lists)
+    start = np.concatenate([[0], np.cumsum([len(part) for part in lists])])
+    return Histories(start, items, np.zeros_like(items), np.arange(len(items)), ordered)
+
+
+def one_hot(items: np.ndarray) -> np.ndarray:
+    return np.eye(NUM_ITEMS)[items]
+
+
+def rows_of_the_regression(data: Histories, recency: float) -> tuple[np.ndarray, np.ndarray]:
+    """X and Y as the docstring tells them."""
+    inputs, goals = [np.zeros((0, NUM_ITEMS))], [np.zeros((0, NUM_ITEMS))]
+    for user in range(data.num_users):
+        events = one_hot(data.of(user))
+        if not data.ordered:
+            inputs.append(events.sum(axis=0, keepdims=True))
+            goals.append(inputs[-1])
+            continue
+        for place in range(len(events)):
+            weight = recency ** (place - 1 - np.arange(place))
+            inputs.append((weight[:, None] * events[:place]).sum(axis=0, keepdims=True))
+            goals.append(events[place : place + 1])
+        if len(events):
+            apart = np.abs(np.subtract.outer(np.arange(len(events)), np.arange(len(events))))
+            inputs.append(np.linalg.cholesky(recency**apart).T @ events)
+            goals.append(inputs[-1])
+    return np.concatenate(inputs), np.concatenate(goals)
+
+
+def solve_column_by_column(inputs: np.ndarray, goals: np.ndarray, penalty: float) -> np.ndarray:
+    """Ridge regression of each item on all others."""
+    weights = np.zeros((NUM_ITEMS, NUM_ITEMS))
+    for item in range(NUM_ITEMS):
+        others = np.arange(NUM_ITEMS) != item
+        x = inputs[:, others]
+        weights[others, item] = np.linalg.solve(x.T @ x + penalty * np.eye(NUM_ITEMS - 1), x.T @ goals[:, item])
+    return weights
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("with_side", [True, False])
+def test_item_weights_are_the_ridge_regression_of_each_item_on_the_others(ordered: bool, with_side: bool) -> None:
+    data, recency, penalty = histories(ordered=ordered), 0.7, 2.0
+    inputs, goals = rows_of_the_regression(data, recency)
+    side = np.random.default_rng(1).normal(size=(4, NUM_ITEMS)) if with_side else np.zeros((0, NUM_ITEMS))
+    expected = solve_column_by_column(np.concatenate([inputs, side]), np.concatenate([goals, side]), penalty)
+    products = torch.from_numpy((side.T @ side).astype(np.float32)) if with_side else None
+    fitted = fit_item_weights(data, NUM_ITEMS, products, recency=recency, penalty=penalty)
+    assert_allclose(fitted.matrix.toarray(), expected, atol=2e-5)
+
+
+def test_item_weights_of_blocks_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = histories(ordered=True)
+    whole = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).matrix.toarray()
+    monkeypatch.setattr("kgrec.models.closed_form.BLOCK", 3)
+    assert_allclose(fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).matrix.toarray(), whole, atol=1e-6)
+
+
+def test_item_weights_without_any_event_are_zero() -> None:
+    empty = Histories(np.zeros(3, np.int64), *(np.zeros(0, np.int64) for _ in range(3)), ordered=True)
+    assert not fit_item_weights(empty, NUM_ITEMS, recency=0.7, penalty=2.0).matrix.toarray().any()
+
+
+def test_item_weights_keep_the_largest_of_each_row() -> None:
+    data = histories(ordered=True)
+    whole = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).matrix.toarray()
+    kept = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0, keep=2).matrix.toarray()
+    for row, all_of_row in zip(kept, whole, strict=True):
+        largest = np.argsort(-np.abs(all_of_row))[:2]
+        assert_allclose(row[largest], all_of_row[largest])
+        assert np.count_nonzero(row) <= 2
+
+
+def test_item_weights_score_a_history_by_its_events_and_their_recency() -> None:
+    data = histories(ordered=True)
+    weights = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0)
+    dense = weights.matrix.toarray()
+    scores = weights.scores(data)
+    for user in range(data.num_users):
+        events = data.of(user)[::-1]
+        expected = sum((0.7**back * dense[item] for back, item in enumerate(events)), np.zeros(NUM_ITEMS))
+        assert_allclose(scores[user], expected, atol=1e-6)
+
+
+def test_renumbered_histories_hold_the_kept_items_alone() -> None:
+    data = histories(ordered=True)
+    place = np.array([-1, 0, -1, 1, 2, -1, 3])
+    fewer = data.renumber(place)
+    for user in range(data.num_users):
+        assert fewer.of(user).tolist() == [place[item] for item in data.of(user) if place[item] >= 0]
+
+
+def test_graph_products_count_shared_neighbours_of_each_relation() -> None:
+    brands = pl.DataFrame({"head_id": ["a", "b", "c"], "tail_id": ["x", "x", "y"]})
+    colours = pl.DataFrame({"head_id": ["a", "b", "b"], "tail_id": ["red", "red", "blue"]})
+    graph = kgrec.KnowledgeGraph(
+        {
+            "Product": pl.DataFrame({"id": ["a", "b", "c"]}),
+            "Brand": pl.DataFrame({"id": ["x", "y"]}),
+            "Colour": pl.DataFrame({"id": ["red", "blue"]}),
+        },
+        {("Product", "HAS_BRAND", "Brand"): brands, ("Product", "HAS_COLOUR", "Colour"): colours},
+    )
+    data = hetero_data(graph, Vocabulary(["c", "b", "a"]))
+    products = graph_products(data, np.array([1, 2]))  # b and a
+    assert products is not None
+    assert products.tolist() == [[2.0, 2.0], [2.0, 2.0]]
+    assert text_products(data, np.array([1, 2])) is None
+    assert graph_products(data, np.array([0, 1])) is None  # c and b share nothing
+
+
+def test_item_weights_hold_nothing_on_the_diagonal() -> None:
+    weights: ItemWeights = fit_item_weights(histories(ordered=True), NUM_ITEMS, recency=0.9, penalty=1.0)
+    assert not weights.matrix.diagonal().any()

@@ -1,0 +1,65 @@
+"""The closed form's settings and share: chosen on validation, where it may choose."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import kgrec
+from kgrec import blending
+from tests.tiny import SMALL, checkerboard
+
+
+@pytest.fixture(scope="module")
+def split() -> kgrec.Split:
+    return checkerboard(num_users=60).split("leave_last_out")
+
+
+def fit(split: kgrec.Split, **settings: object) -> kgrec.KGRecommender:
+    config = dataclasses.replace(SMALL, epochs=4, **settings)  # type: ignore[arg-type]
+    return kgrec.KGRecommender(config, device="cpu", seed=1).fit(split.train, validation=split.validation)
+
+
+def test_fit_with_a_fixed_number_of_epochs_lets_validation_choose_nothing(split: kgrec.Split) -> None:
+    model = fit(split, item_share=2.5).model_
+    assert model.item_share == 2.5
+    assert model.about["closed_form"]["penalty"] == blending.Settings().penalty
+
+
+def test_fit_with_early_stopping_takes_the_share_that_ranks_validation_best(split: kgrec.Split) -> None:
+    recommender = fit(split, patience=1)
+    model = recommender.model_
+    chosen = model.item_share
+    model.histories = model.histories.take(np.arange(len(model.users)))
+    found = {}
+    for share in blending.SHARES:
+        model.item_share = share
+        found[share] = recommender.evaluate(split.validation, ks=(10,))["ndcg@10"]
+    assert found[chosen] == pytest.approx(max(found.values()), abs=1e-9)
+
+
+def test_fit_without_the_closed_form_has_none(split: kgrec.Split) -> None:
+    model = fit(split, use_item_weights=False).model_
+    assert model.item_weights is None
+    assert "closed_form" not in model.about
+
+
+def test_closed_form_alone_knows_the_colours_of_the_checkerboard(split: kgrec.Split) -> None:
+    recommender = fit(split, item_share=1e6, ranking_weight=1.0)
+    lists = recommender.recommend(k=1)
+    same = lists["user_id"].str.slice(1).cast(int) % 2 == lists["item_id"].str.slice(1).cast(int) % 2
+    assert same.mean() > 0.95
+
+
+def test_closed_form_with_a_limit_covers_the_items_with_the_most_events(split: kgrec.Split) -> None:
+    recommender = fit(split, item_weights_limit=5)
+    weights = recommender.model_.item_weights
+    assert weights is not None
+    counts = split.train.interactions["item_id"].value_counts(sort=True)
+    used = np.flatnonzero(np.abs(weights.matrix.toarray()).sum(axis=0))
+    least = counts["count"][4]
+    for item in recommender.model_.items.take(used):
+        assert counts.filter(counts["item_id"] == item)["count"][0] >= least
+    assert recommender.model_.about["closed_form"]["items"] == 5
