@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import dataclass, replace
 
@@ -12,12 +13,14 @@ from scipy import sparse
 from torch import Tensor
 
 from kgrec.data import columns as c
-from kgrec.models.closed_form import ItemWeights, fit_item_weights
+from kgrec.evaluation.metrics import metrics_at
+from kgrec.models.closed_form import EventProducts, ItemWeights, event_products, fit_item_weights
 from kgrec.models.fitted import FittedModel
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.ranking.topk import ScoreRows, ranks, top_k
 from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.sequences import Histories
+from kgrec.tensors.vocabulary import places
 
 logger = logging.getLogger(__name__)
 
@@ -60,13 +63,19 @@ class _Task:
         absent = {"text": self.text is None, "graph": self.graph is None, "recency": not self.histories.ordered}
         return absent.get(name, False)
 
-    def fit(self, settings: Settings, keep: int | None = None) -> ItemWeights:
+    def fit(self, settings: Settings, keep: int | None = None, events: EventProducts | None = None) -> ItemWeights:
         side = None
         for products, weight in ((self.text, settings.text), (self.graph, settings.graph)):
             if products is not None and weight:
                 side = weight * products if side is None else side.add_(products, alpha=weight)
         return fit_item_weights(
-            self.histories, len(self.items), side, recency=settings.recency, penalty=settings.penalty, keep=keep
+            self.histories,
+            len(self.items),
+            side,
+            recency=settings.recency,
+            penalty=settings.penalty,
+            keep=keep,
+            products=events,
         )
 
 
@@ -111,8 +120,7 @@ class _Truth:
 
     def within(self, items: np.ndarray, num_items: int) -> _Truth:
         """The same for a part of the catalogue, its items renumbered."""
-        place = np.full(num_items, -1)
-        place[items] = np.arange(len(items))
+        place = places(items, num_items)
         known = place[self.item] >= 0
         kept, line = np.unique(self.line[known], return_inverse=True)
         return _Truth(self.users[kept], line, place[self.item[known]])
@@ -122,10 +130,8 @@ class _Truth:
         line, item, _ = top_k(score_rows, len(self.users), K, seen=(histories.user_index(), histories.item_index))
         size = int(max(item.max(initial=0), self.item.max(initial=0))) + 1
         hit = np.isin(line * size + item, self.line * size + self.item)
-        gain = np.bincount(line[hit], 1 / np.log2(ranks(line)[hit] + 1), minlength=len(self.users))
-        ideal = np.cumsum(1 / np.log2(np.arange(2, K + 2)))
         wanted = np.bincount(self.line, minlength=len(self.users))
-        return float((gain / ideal[np.minimum(wanted, K) - 1]).mean())
+        return metrics_at(K, line[hit], ranks(line)[hit], wanted)[f"ndcg@{K}"]
 
 
 def _truth(model: FittedModel, wanted: pl.DataFrame) -> _Truth | None:
@@ -142,23 +148,25 @@ def _truth(model: FittedModel, wanted: pl.DataFrame) -> _Truth | None:
 
 
 def _task(model: FittedModel, data: HeteroData, items: np.ndarray) -> _Task:
-    place = np.full(len(model.items), -1)
-    place[items] = np.arange(len(items))
     graph = graph_products(data, items) if model.config.use_graph else None
-    return _Task(items, model.histories.renumber(place), text_products(data, items), graph)
+    return _Task(items, model.histories.renumber(places(items, len(model.items))), text_products(data, items), graph)
 
 
 def _choose(task: _Task, truth: _Truth) -> Settings:
     """One setting after the other, those that lean on the others once more."""
     settings, best, seen = FIRST, -1.0, set()
     histories = task.histories.take(truth.users)
+    # most candidates differ in other settings than this one, which alone shapes the products of the events
+    products = functools.cache(functools.partial(event_products, task.histories, len(task.items)))
     for name in ("recency", "penalty", "text", "graph", "penalty", "recency"):
+        if task.ignores(name):
+            continue
         for value in GRID[name]:
             candidate = replace(settings, **{name: value})
-            if candidate in seen or task.ignores(name):
+            if candidate in seen:
                 continue
             seen.add(candidate)
-            weights = task.fit(candidate)
+            weights = task.fit(candidate, events=products(candidate.recency))
             ndcg = truth.ndcg(_score_rows(weights, histories), histories)
             logger.info("closed form, %s: validation ndcg@%d %.4f", candidate, K, ndcg)
             if ndcg > best:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import multiprocessing
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -20,6 +20,7 @@ from kgrec.data.dataset import Dataset, Split
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.recommender import KGRecommender
 
+Run = tuple[str, int | None]  # model and seed
 SIMPLE = ("popularity", "item-kNN")
 FUSED = "kgrec"
 ABLATIONS: dict[str, dict[str, bool]] = {
@@ -63,24 +64,20 @@ def compare(
     work = functools.partial(_row, split, config or RecommenderConfig(), part, ks)
     runs = [(name, seed) for name in models for seed in ((None,) if name in SIMPLE else seeds)]
     if jobs == 1:
-        rows = []
-        for name, seed in runs:
-            on_row(_title(name, seed))
-            rows.append(work(name, seed))
-        return pl.DataFrame(rows, infer_schema_length=None)
+        return pl.DataFrame([work(*run) for run in _told(runs, on_row)], infer_schema_length=None)
     threads = max(1, torch.get_num_threads() // jobs)
     with ProcessPoolExecutor(
         jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,)
     ) as pool:  # spawn: a fork would copy torch's locks without its threads
-        waiting = []
-        for name, seed in runs:
-            on_row(_title(name, seed))
-            waiting.append(pool.submit(work, name, seed))
+        waiting = [pool.submit(work, *run) for run in _told(runs, on_row)]
         return pl.DataFrame([run.result() for run in waiting], infer_schema_length=None)
 
 
-def _title(name: str, seed: int | None) -> str:
-    return name if seed is None else f"{name}, seed {seed}"
+def _told(runs: Sequence[Run], on_row: Callable[[str], None]) -> Iterator[Run]:
+    """The runs, each told of before it is given out."""
+    for name, seed in runs:
+        on_row(name if seed is None else f"{name}, seed {seed}")
+        yield name, seed
 
 
 def _row(

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each model (default: 1)")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, each with its share of the cores")
-    parser.add_argument("--ablate", action="store_true", help="also without graph, text, order of events")
+    parser.add_argument("--ablate", action="store_true", help="also without graph, text, order of events, closed form")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")
     args = parser.parse_args()
 

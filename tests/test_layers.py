@@ -18,10 +18,10 @@ LAYERS = [
     "models",
     "training",
     "ranking",
-    "blending",
     "explain",
     "inputs",
     "evaluating",
+    "blending",
     "recommender",
     "comparison",
 ]

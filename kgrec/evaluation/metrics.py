@@ -75,13 +75,13 @@ def ranking_metrics(
     sizes = wanted[_WANTED].to_numpy().astype(np.int64)
     metrics: dict[str, float] = {}
     for k in ks:
-        metrics |= _at(k, user[place <= k], place[place <= k], sizes)
+        metrics |= metrics_at(k, user[place <= k], place[place <= k], sizes)
         if num_items is not None:
             metrics[f"coverage@{k}"] = listed.filter(pl.col(_PLACE) <= k)[c.ITEM_ID].n_unique() / num_items
     return metrics
 
 
-def _at(k: int, user: np.ndarray, place: np.ndarray, sizes: np.ndarray) -> dict[str, float]:
+def metrics_at(k: int, user: np.ndarray, place: np.ndarray, sizes: np.ndarray) -> dict[str, float]:
     """Metrics at k from the hits: `user` (row of `sizes`) and `place` (from 1) of each; `sizes`: relevant per user."""
     count = np.bincount(user, minlength=sizes.size)
     gain = np.bincount(user, weights=1 / np.log2(place + 1), minlength=sizes.size)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kgrec.tensors.sequences import Histories
 
+EventProducts = tuple[sparse.csr_array, sparse.csr_array]
 LEAST_WEIGHT = 1e-3  # of an event before another, for it to count
 BLOCK = 500_000  # events at a time
 
@@ -50,6 +51,7 @@ def fit_item_weights(
     recency: float,
     penalty: float,
     keep: int | None = None,
+    products: EventProducts | None = None,
 ) -> ItemWeights:
     """Fit B, with a zero diagonal, to the least |Y - X B|^2 + penalty |B|^2 over all rows of X and Y.
 
@@ -68,16 +70,16 @@ def fit_item_weights(
         > 0.
     keep : int, optional
         Weights kept of each row, the largest; None keeps all.
+    products : EventProducts, optional
+        `event_products(histories, num_items, recency)`, where they are at hand from another fit.
 
     Source: Steck 2019 (EASE), eq. 8, for the zero diagonal; Choi et al. 2021 (SLIST), eq. 10, for rows of what came
     before. Differs: both kinds of row and the side information in one regression, pairs weighted by their distance.
     """
-    if histories.ordered:
-        products, targets = _ordered_products(histories, num_items, recency)
-    else:
-        products = targets = _unordered_products(histories, num_items)
-    gram = torch.from_numpy(products.astype(np.float32).toarray())
-    goal = gram.clone() if targets is products else torch.from_numpy(targets.astype(np.float32).toarray())
+    gram, goal = (
+        torch.from_numpy(part.astype(np.float32).toarray())
+        for part in products or event_products(histories, num_items, recency)
+    )
     if side is not None:
         gram += side
         goal += side
@@ -89,10 +91,13 @@ def fit_item_weights(
     return ItemWeights(_largest(weights, keep), recency if histories.ordered else 1.0)
 
 
-def _ordered_products(
-    histories: Histories, num_items: int, recency: float
-) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """X'X and X'Y of the events."""
+def event_products(histories: Histories, num_items: int, recency: float) -> EventProducts:
+    """X'X and X'Y of the rows that the events give (see `fit_item_weights`)."""
+    if not histories.ordered:
+        ones = np.ones(len(histories.item_index))
+        rows = sparse.csr_array((ones, histories.item_index, histories.start), shape=(histories.num_users, num_items))
+        together = rows.T @ rows
+        return together, together
     before = sparse.csr_array((num_items, num_items))  # products of what came before a place, with itself
     forward = sparse.csr_array((num_items, num_items))  # and with the event there
     for begin in range(0, max(len(histories.item_index), 1), BLOCK):
@@ -120,12 +125,6 @@ def _before(
     shape = len(item), num_items
     rows = sparse.csr_array((recency ** back.astype(np.float64), column, start), shape=shape)
     return rows, sparse.csr_array((np.ones(len(item)), item, np.arange(len(item) + 1)), shape=shape)
-
-
-def _unordered_products(histories: Histories, num_items: int) -> sparse.csr_array:
-    ones = np.ones(len(histories.item_index))
-    rows = sparse.csr_array((ones, histories.item_index, histories.start), shape=(histories.num_users, num_items))
-    return rows.T @ rows
 
 
 def _largest(weights: Tensor, keep: int | None) -> sparse.csr_array:

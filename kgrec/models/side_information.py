@@ -10,6 +10,7 @@ from torch import Tensor
 from kgrec.models.fusion import TEXT
 from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.hetero import PRODUCT
+from kgrec.tensors.vocabulary import places
 
 BLOCK = 1024  # nodes multiplied at a time
 
@@ -36,8 +37,7 @@ def graph_products(data: HeteroData, items: np.ndarray) -> Tensor | None:
     Tensor, float32, or None where the items share nothing
         On the diagonal the neighbours that an item shares with any other.
     """
-    place = np.full(int(data[PRODUCT].num_nodes), -1)
-    place[items] = np.arange(len(items))
+    place = places(items, int(data[PRODUCT].num_nodes))
     total: Tensor | None = None
     for head, relation, tail in data.edge_types:
         ends = data[head, relation, tail].edge_index.numpy()
@@ -53,6 +53,5 @@ def graph_products(data: HeteroData, items: np.ndarray) -> Tensor | None:
                 block = rows[begin : begin + BLOCK]
                 if total is None:
                     total = torch.zeros(len(items), len(items))
-                dense = torch.from_numpy(block.toarray())
-                total += torch.from_numpy(block.T @ dense.numpy())
+                total += torch.from_numpy(block.T @ block.toarray())
     return total

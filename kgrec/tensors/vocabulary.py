@@ -8,6 +8,13 @@ import numpy as np
 import polars as pl
 
 
+def places(index: np.ndarray, size: int) -> np.ndarray:
+    """The inverse of a choice: where each of `size` rows stands in `index`, shape (size,), int64; -1 if it does not."""
+    place = np.full(size, -1)
+    place[index] = np.arange(len(index))
+    return place
+
+
 class Vocabulary:
     """An ordered set of ids; the place of an id is its index.
 

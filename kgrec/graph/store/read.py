@@ -15,6 +15,7 @@ from kgrec.graph.schema.constraints import quote
 from kgrec.graph.schema.types import GraphSchema
 from kgrec.graph.store.bolt import BoltConnection
 from kgrec.graph.store.columns import (
+    QUERIES_AT_ONCE,
     EdgeSource,
     NodeSource,
     Unsupported,
@@ -117,14 +118,15 @@ def survey_nodes(connection: BoltConnection) -> dict[Labels, Kind]:
 
 
 def survey_edges(connection: BoltConnection) -> dict[tuple[Labels, str, Labels], Kind]:
-    """What edges there are, by the labels of their ends and their type; one pass over all, in two halves at once."""
+    """What edges there are, by the labels of their ends and their type; one pass over all, in parts read at once."""
     cypher = (
-        "MATCH (h) WHERE id(h) % 2 = $half MATCH (h)-[r]->(t) "
+        "MATCH (h) WHERE id(h) % $parts = $part MATCH (h)-[r]->(t) "
         "RETURN labels(h) AS head, type(r) AS rel_type, labels(t) AS tail, keys(r) AS names, count(r) AS edges"
     )
     kinds: dict[tuple[Labels, str, Labels], Kind] = {}
-    with ThreadPoolExecutor(2) as pool:
-        for _, rows in pool.map(lambda half: connection.run_read(cypher, {"half": half}), range(2)):
+    parts = [{"parts": QUERIES_AT_ONCE, "part": part} for part in range(QUERIES_AT_ONCE)]
+    with ThreadPoolExecutor(QUERIES_AT_ONCE) as pool:
+        for _, rows in pool.map(lambda part: connection.run_read(cypher, part), parts):
             for head, rel_type, tail, names, count in rows:
                 kinds.setdefault((tuple(sorted(head)), rel_type, tuple(sorted(tail))), Kind()).add(count, names)
     return dict(sorted(kinds.items()))
