@@ -140,13 +140,14 @@ class KnowledgeGraph:
 
 
 def _canonical(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    # columns by `frame[name]` throughout: polars takes a name such as "*" or "^.*$" in an expression for a pattern
     casts = [
-        pl.col(name).cast(_target_type(dtype)) for name, dtype in frame.schema.items() if _target_type(dtype) != dtype
+        frame[name].cast(_target_type(dtype)) for name, dtype in frame.schema.items() if _target_type(dtype) != dtype
     ]
     frame = frame.with_columns(casts) if casts else frame
     others = sorted(name for name in frame.columns if name not in keys and frame[name].null_count() < frame.height)
     present = [key for key in keys if key in frame.columns]
-    frame = frame.select([*present, *others])
+    frame = frame[[*present, *others]]
     return frame.sort(present) if present else frame
 
 

@@ -55,7 +55,7 @@ def any_graphs(draw: st.DrawFn) -> KnowledgeGraph:
 
 
 def _with_properties(draw: st.DrawFn, table: pl.DataFrame) -> pl.DataFrame:
-    names = draw(st.lists(NAME | st.sampled_from(["title", "name"]), max_size=3, unique=True))
+    names = draw(st.lists(NAME | st.sampled_from(["title", "name", "*", "^.*$"]), max_size=3, unique=True))
     for name in names:
         if name in table.columns:
             continue

@@ -100,7 +100,7 @@ def test_graph_made_again_of_its_tables_in_any_order_is_equal(graph: KnowledgeGr
         rows, columns = list(range(table.height)), list(table.columns)
         order.shuffle(rows)
         order.shuffle(columns)
-        return table[rows].select(columns)
+        return table[rows][columns]
 
     nodes = {label: shuffled(table) for label, table in graph.nodes.items()}
     again = KnowledgeGraph(nodes, {edge_type: shuffled(table) for edge_type, table in graph.edges.items()})
@@ -156,3 +156,13 @@ def test_graph_with_many_faults_lists_every_one() -> None:
     ):
         assert part in message
     assert message.startswith("knowledge graph: 10 faults")
+
+
+def test_graph_takes_a_property_name_that_is_a_pattern_to_polars_as_a_name() -> None:
+    odd = {"*": [1, 2], "^.*$": ["x", "y"], "^.$": [0.5, 1.5]}
+    nodes = {"Product": pl.DataFrame({"id": ["b", "a"], **odd}, schema_overrides={"*": pl.Int32})}
+    edges = {("Product", "LIKE", "Product"): pl.DataFrame({"head_id": ["b", "a"], "tail_id": ["a", "b"], **odd})}
+    graph = KnowledgeGraph(nodes, edges)
+    assert graph.nodes["Product"].rows(named=True)[0] == {"id": "a", "*": 2, "^.$": 1.5, "^.*$": "y"}
+    table = graph.edges["Product", "LIKE", "Product"]
+    assert table.rows(named=True)[0] == {"head_id": "a", "tail_id": "b", "*": 2, "^.$": 1.5, "^.*$": "y"}

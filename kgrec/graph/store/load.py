@@ -149,7 +149,7 @@ def _edge_statement(edge_type: EdgeType, properties: list[str]) -> str:
 
 def _edges_by_head(batch: pl.DataFrame, properties: list[str]) -> list[Any]:
     """Rows for `_edge_statement`; the batch is sorted by head."""
-    edges: list[Any] = batch.select(TAIL_ID, *properties).rows() if properties else batch[TAIL_ID].to_list()
+    edges: list[Any] = batch[[TAIL_ID, *properties]].rows() if properties else batch[TAIL_ID].to_list()
     rows, start = [], 0
     for run in batch[HEAD_ID].rle().to_list():
         rows.append((run["value"], edges[start : start + run["len"]]))

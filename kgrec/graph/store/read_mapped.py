@@ -165,5 +165,9 @@ def _merged(frame: pl.DataFrame) -> pl.DataFrame:
     if not frame.select(ends).is_duplicated().any():
         return frame
     others = sorted(name for name in frame.columns if name not in ends)
-    order = [pl.col(name).list.join("\n") if frame.schema[name] == pl.List else pl.col(name) for name in others]
-    return frame.sort(order, nulls_last=False).unique(ends, keep="last") if others else frame.unique(ends)
+    if not others:
+        return frame.unique(ends)
+    values = [frame[name].list.join("\n") if frame.schema[name] == pl.List else frame[name] for name in others]
+    keys = pl.DataFrame([value.alias(str(place)) for place, value in enumerate(values)])
+    order = keys.with_row_index("row").sort(keys.columns, nulls_last=False)["row"]
+    return frame[order].unique(ends, keep="last")
