@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,7 @@ from kgrec.evaluation.metrics import metrics_at
 from kgrec.models.closed_form import EventProducts, ItemWeights, event_products, fit_item_weights
 from kgrec.models.fitted import FittedModel
 from kgrec.models.side_information import graph_products, text_products
+from kgrec.ranking.search import coordinate_search
 from kgrec.ranking.topk import ScoreRows, ranks, top_k
 from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.sequences import Histories
@@ -27,7 +28,8 @@ logger = logging.getLogger(__name__)
 TRIED_ITEMS, TRIED_USERS = 3_000, 4_000  # settings are chosen on the items with the most events, for some users
 SCALE_USERS = 1_000
 K = 10  # NDCG@K chooses
-SHARES = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+BLOCK = 1_024  # users at a time
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 GRID: dict[str, tuple[float, ...]] = {
     "recency": (0.4, 0.6, 0.8, 0.9, 0.95, 0.98),
     "penalty": (30.0, 100.0, 300.0, 1000.0, 3000.0),
@@ -125,6 +127,11 @@ class _Truth:
         kept, line = np.unique(self.line[known], return_inverse=True)
         return _Truth(self.users[kept], line, place[self.item[known]])
 
+    def block(self, begin: int, end: int) -> _Truth:
+        """The same for some of the users."""
+        inside = (self.line >= begin) & (self.line < end)
+        return _Truth(self.users[begin:end], self.line[inside] - begin, self.item[inside])
+
     def ndcg(self, score_rows: ScoreRows, histories: Histories) -> float:
         """NDCG@K of full rankings, the items of the histories (of `users`) left out."""
         line, item, _ = top_k(score_rows, len(self.users), K, seen=(histories.user_index(), histories.item_index))
@@ -154,36 +161,35 @@ def _task(model: FittedModel, data: HeteroData, items: np.ndarray) -> _Task:
 
 def _choose(task: _Task, truth: _Truth) -> Settings:
     """One setting after the other, those that lean on the others once more."""
-    settings, best, seen = FIRST, -1.0, set()
     histories = task.histories.take(truth.users)
     # most candidates differ in other settings than this one, which alone shapes the products of the events
     products = functools.cache(functools.partial(event_products, task.histories, len(task.items)))
-    for name in ("recency", "penalty", "text", "graph", "penalty", "recency"):
-        if task.ignores(name):
-            continue
-        for value in GRID[name]:
-            candidate = replace(settings, **{name: value})
-            if candidate in seen:
-                continue
-            seen.add(candidate)
-            weights = task.fit(candidate, events=products(candidate.recency))
-            ndcg = truth.ndcg(_score_rows(weights, histories), histories)
-            logger.info("closed form, %s: validation ndcg@%d %.4f", candidate, K, ndcg)
-            if ndcg > best:
-                best, settings = ndcg, candidate
-    return settings
+
+    def ndcg(values: dict[str, float]) -> float:
+        candidate = Settings(**values)
+        weights = task.fit(candidate, events=products(candidate.recency))
+        found = truth.ndcg(_score_rows(weights, histories), histories)
+        logger.info("closed form, %s: validation ndcg@%d %.4f", candidate, K, found)
+        return found
+
+    order = ("recency", "penalty", "text", "graph", "penalty", "recency")
+    return Settings(**coordinate_search(asdict(FIRST), GRID, [name for name in order if not task.ignores(name)], ndcg))
 
 
 def _choose_share(model: FittedModel, truth: _Truth) -> float:
-    histories = model.histories.take(truth.users)
-    vectors = model.user_vectors(histories)
-    found = {}
-    for share in SHARES:
-        model.item_share = share
-        found[share] = truth.ndcg(
-            lambda begin, end: model.scores(vectors[begin:end], histories.take(np.arange(begin, end))), histories
-        )
-        logger.info("share %g of the closed form: validation ndcg@%d %.4f", share, K, found[share])
+    """The share that ranks best; the scores of the two are made once for all shares."""
+    assert model.item_weights is not None
+    total = dict.fromkeys(SHARES, 0.0)
+    for begin in range(0, len(truth.users), BLOCK):
+        part = truth.block(begin, begin + BLOCK)
+        histories = model.histories.take(part.users)
+        network = model.network_scores(model.user_vectors(histories))
+        closed_form = torch.from_numpy(model.item_weights.scores(histories)).to(network.device)
+        for share in SHARES:
+            scores = network + share * closed_form
+            total[share] += len(part.users) * part.ndcg(lambda a, b, rows=scores: rows[a:b].clone(), histories)  # type: ignore[misc]
+    found = {share: value / len(truth.users) for share, value in total.items()}
+    logger.info("validation ndcg@%d by share of the closed form: %s", K, found)
     return max(found, key=lambda share: found[share])
 
 

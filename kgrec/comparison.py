@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import multiprocessing
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,20 +15,29 @@ from typing import Any
 import polars as pl
 import torch
 
-from kgrec.baselines import ItemKNN, Popularity
+from kgrec.baselines import EASE, ItemKNN, LightGCN, Popularity, Ranker
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset, Split
+from kgrec.evaluation.list_metrics import list_metrics
 from kgrec.evaluation.metrics import ranking_metrics
+from kgrec.evaluation.slices import slice_metrics
+from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.graph.shuffle import shuffle_graph
 from kgrec.recommender import KGRecommender
 
 Run = tuple[str, int | None]  # model and seed
-SIMPLE = ("popularity", "item-kNN")
+SIMPLE = ("popularity", "item-kNN", "EASE", "EASE with text and graph")  # without randomness
+PEERS = (*SIMPLE, "LightGCN")
 FUSED = "kgrec"
+_MAXRSS_PER_GB = 1e9 if sys.platform == "darwin" else 1e6  # bytes there, kilobytes here
+SHUFFLED = "kgrec with shuffled graph"
 ABLATIONS: dict[str, dict[str, bool]] = {
     "kgrec without graph": {"use_graph": False},
+    SHUFFLED: {},
     "kgrec without text": {"use_text": False},
     "kgrec without order of events": {"use_sequence": False},
+    "kgrec without user vectors": {"use_user_vectors": False},
     "kgrec without closed form": {"use_item_weights": False},
 }
 
@@ -39,7 +50,8 @@ def compare(
     models: Sequence[str] = (*SIMPLE, FUSED),
     part: str = c.TEST,
     ks: Sequence[int] = (10, 20),
-    jobs: int = 1,
+    jobs: int | None = None,
+    slices: bool = False,
     on_row: Callable[[str], None] = lambda _: None,
 ) -> pl.DataFrame:
     """Train everything on `split.train` and score it on one part.
@@ -50,24 +62,29 @@ def compare(
         One training each; the simple rankers have no randomness.
     models : sequence of str
         Any of `SIMPLE`, `FUSED` and the names of `ABLATIONS`.
-    jobs : int
-        Trainings at a time, each in a process of its own with its share of the cores: more of them get done, while the
-        seconds of each are longer than alone.
+    jobs : int, optional
+        Trainings at a time, each in a process of its own with its share of the cores: with more than one more of them
+        get done, while the seconds of each are longer than alone. None: all in this process.
+    slices : bool
+        Also what each model is worth for cold and tail items, new users, short and long histories.
     on_row : callable
         Told the name of each model before it is trained (with several jobs, when it is put in line).
 
     Returns
     -------
     polars.DataFrame
-        One row per model and seed: `model, seed, seconds` (of training) and every metric.
+        One row per model and seed: `model, seed, seconds` (of training), `memory_gb` (the most that its process held,
+        where it has one of its own) and every metric; those of a slice are named `<metric>, <slice>`.
     """
-    work = functools.partial(_row, split, config or RecommenderConfig(), part, ks)
+    work = functools.partial(
+        _row, split, config or RecommenderConfig(), part, ks, slices=slices, alone=jobs is not None
+    )
     runs = [(name, seed) for name in models for seed in ((None,) if name in SIMPLE else seeds)]
-    if jobs == 1:
+    if jobs is None:
         return pl.DataFrame([work(*run) for run in _told(runs, on_row)], infer_schema_length=None)
     threads = max(1, torch.get_num_threads() // jobs)
     with ProcessPoolExecutor(
-        jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,)
+        jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,), max_tasks_per_child=1
     ) as pool:  # spawn: a fork would copy torch's locks without its threads
         waiting = [pool.submit(work, *run) for run in _told(runs, on_row)]
         return pl.DataFrame([run.result() for run in waiting], infer_schema_length=None)
@@ -81,12 +98,29 @@ def _told(runs: Sequence[Run], on_row: Callable[[str], None]) -> Iterator[Run]:
 
 
 def _row(
-    split: Split, config: RecommenderConfig, part: str, ks: Sequence[int], name: str, seed: int | None
+    split: Split,
+    config: RecommenderConfig,
+    part: str,
+    ks: Sequence[int],
+    name: str,
+    seed: int | None,
+    *,
+    slices: bool,
+    alone: bool,
 ) -> dict[str, Any]:
     begun = time.perf_counter()
     model = _train(name, split, config, seed)
-    seconds = time.perf_counter() - begun
-    return {"model": name, "seed": seed, "seconds": seconds, **measure(model, split.parts[part], ks)}
+    row: dict[str, Any] = {"model": name, "seed": seed, "seconds": time.perf_counter() - begun}
+    if alone:
+        row["memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MAXRSS_PER_GB
+    row |= measure(model, split.parts[part], ks)
+    if slices:
+        lists = model.recommend_part(split.parts[part], max(ks))
+        for values in slice_metrics(lists, split.parts[part], split.train, ks).to_dicts():
+            of = values.pop("slice")
+            row |= {f"{metric}, {of}": value for metric, value in values.items()}
+        row |= list_metrics(lists, split.train, ks[0])
+    return row
 
 
 def summary(rows: pl.DataFrame) -> pl.DataFrame:
@@ -95,11 +129,11 @@ def summary(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.group_by("model", maintain_order=True).agg(
         pl.len().alias("runs"),
         *(pl.col(name).mean() for name in metrics),
-        *(pl.col(name).std().alias(f"{name} sd") for name in metrics if name != "seconds"),
+        *(pl.col(name).std().alias(f"{name} sd") for name in metrics if name not in ("seconds", "memory_gb")),
     )
 
 
-Model = Popularity | ItemKNN | KGRecommender
+Model = Ranker | KGRecommender
 
 
 def _train(name: str, split: Split, config: RecommenderConfig, seed: int | None) -> Model:
@@ -108,9 +142,18 @@ def _train(name: str, split: Split, config: RecommenderConfig, seed: int | None)
             return Popularity(split.train)
         case "item-kNN":
             return ItemKNN(split.train)
+        case "EASE":
+            return EASE(split.train, split.validation)
+        case "EASE with text and graph":
+            return EASE(split.train, split.validation, side=True)
+        case "LightGCN":
+            return LightGCN(split.train, split.validation, seed=seed or 0)
     change = {} if name == FUSED else ABLATIONS[name]
     variant = dataclasses.replace(config, **change)  # type: ignore[arg-type]
-    return KGRecommender(variant, seed=seed or 0).fit(split.train, validation=split.validation)
+    graph = KnowledgeGraph.from_dataset(split.train)
+    if name == SHUFFLED:
+        graph = shuffle_graph(graph, seed or 0)
+    return KGRecommender(variant, seed=seed or 0).fit(split.train, validation=split.validation, graph=graph)
 
 
 def measure(model: Model, part: Dataset, ks: Sequence[int] = (10, 20)) -> dict[str, float]:

@@ -20,6 +20,7 @@ DEFAULT_EVENT_WEIGHTS: dict[str, float] = {
     "purchase": 2.0,
     "review": 2.0,
 }
+TEMPERATURES = (0.1, 0.2)  # tried; low for sparse data where the order tells most, high for dense data
 
 
 def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
@@ -58,11 +59,16 @@ class RecommenderConfig:
         metadata={"meaning": "starting weight of each event type; learned from there", "low": None, "high": None},
     )
 
+    use_user_vectors: bool = _setting(True, "learn a vector of each user's own beside what the history says")
+    user_dropout: float = _setting(0.2, "how often a user's own vector is left out in training", 0.0, 1.0)
+
     click_weight: float = _setting(0.1, "alpha: weight of the click loss (binary cross-entropy)", 0.0, 1e6)
     ranking_weight: float = _setting(1.0, "beta: weight of the ranking loss (softmax)", 0.0, 1e6)
     softmax_items: int = _setting(2048, "items drawn for the softmax besides the batch's own; all when fewer", 1)
     click_negatives: int = _setting(4, "drawn negatives per positive where no impressions are given", 1, 1000)
-    temperature: float = _setting(0.07, "starting temperature of the softmax over cosines; learned", 0.001, 10.0)
+    temperature: float | None = _setting(
+        None, "of the softmax over cosines; None: 0.1 or 0.2, chosen by validation", 0.001, 10.0
+    )
 
     use_item_weights: bool = _setting(True, "add a closed-form item-item model's score to the network's")
     item_weights_limit: int = _setting(15_000, "items of the closed form, at most: those with the most events", 2)
@@ -76,7 +82,7 @@ class RecommenderConfig:
     validation_metric: ValidationMetric = _setting("ndcg", "what early stopping watches")
     validation_k: int = _setting(10, "cutoff of the validation metric", 1, 10_000)
     batch_size: int = _setting(2048, "events in a step, about", 1)
-    learning_rate: float = _setting(1e-3, "peak step size of AdamW", 1e-8, 10.0)
+    learning_rate: float = _setting(1.5e-3, "peak step size of AdamW", 1e-8, 10.0)
     weight_decay: float = _setting(0.0, "AdamW's decay of the dense weights", 0.0, 10.0)
     dropout: float = _setting(0.2, "share of the sequence encoder's activations dropped in training", 0.0, 0.95)
     id_scale: float = _setting(0.1, "starting norm of each node's own vector, beside unit text vectors", 0.0, 10.0)

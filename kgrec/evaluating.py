@@ -37,7 +37,7 @@ def part_lists(model: FittedModel, part: Dataset, k: int) -> pl.DataFrame:
 def _before(model: FittedModel, part: Dataset, users: pl.Series) -> Histories:
     if part.history is None:
         return model.histories.take(model.users.index(users))
-    return build_histories(interactions_of(part.history), Vocabulary(users), model.items)
+    return build_histories(interactions_of(part.history), Vocabulary(users), model.items, model.users)
 
 
 def _click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str, float]:

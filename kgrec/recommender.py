@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.store import GraphStore
 from kgrec.inputs import id_series, session_events, user_item_pairs
 from kgrec.models.fitted import FittedModel, interactions_of
+from kgrec.ranking.filters import allowed_items
 from kgrec.ranking.lists import model_lists
 from kgrec.ranking.topk import ranks, top_k
 from kgrec.tensors.sequences import EVENT_NAMES, build_histories
@@ -146,6 +147,9 @@ class KGRecommender:
         on_unknown: OnUnknown = "raise",
         *,
         histories: pl.DataFrame | None = None,
+        exclude: Iterable[str] | None = None,
+        filters: Mapping[str, Any] | None = None,
+        diversity: float = 0.0,
     ) -> pl.DataFrame:
         """The k best items of each user.
 
@@ -158,12 +162,20 @@ class KGRecommender:
         filter_seen : bool
             Leave out the items of the user's known history.
         candidates : iterable of str, optional
-            Only these items may be listed.
+            Only these items may be listed, such as those in stock.
         on_unknown : "raise", "skip" or "cold_start"
             What to do with users that have no known history: an error, no list, or the list of a newcomer.
         histories : frame, optional
             Columns user_id, item_id and, optionally, event and timestamp: the events to go by instead of the known
             ones, for sessions and users never seen.
+        exclude : iterable of str, optional
+            These items may not be listed.
+        filters : mapping, optional
+            What the items must be, such as `{"price": (None, 50), "brand": ["Nike"], "category": "Shoes"}`; see
+            `kgrec.ranking.filters.allowed_items`.
+        diversity : float
+            From 0 (the best items) to 1: how much unlikeness to the items further up counts beside the score
+            (`kgrec.ranking.diversity`). The order is then that of choice, not that of the scores.
 
         Returns
         -------
@@ -173,16 +185,20 @@ class KGRecommender:
         Raises
         ------
         UnknownIdError
-            If a user or a candidate is unknown.
+            If a user, a candidate or an item to exclude is unknown.
+        ConfigError
+            If k, diversity or a filter is not to be had.
         """
         model = self.model_
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise ConfigError(f"k is {k!r}, expected a whole number >= 1")
+        if not 0 <= diversity <= 1:
+            raise ConfigError(f"diversity is {diversity!r}, expected a number from 0 to 1")
         users, source = model.users, model.histories
         if histories is not None:
             events = session_events(histories, model.items)
             users = Vocabulary(events[c.USER_ID].unique(maintain_order=True))
-            source = build_histories(events, users, model.items)
+            source = build_histories(events, users, model.items, model.users)
         wanted = users.ids if user_ids is None else id_series(user_ids, "user_ids")
         index = users.index(wanted)
         if (index < 0).any():
@@ -196,13 +212,29 @@ class KGRecommender:
                 wanted, index = wanted.filter(pl.Series(index >= 0)), index[index >= 0]
             elif on_unknown != "cold_start":
                 raise ConfigError(f"on_unknown is {on_unknown!r}, expected 'raise', 'skip' or 'cold_start'")
-        allowed = None if candidates is None else self._allowed(candidates)
-        return model_lists(model, wanted, source.take(index), k, filter_seen=filter_seen, allowed=allowed)
+        return model_lists(
+            model,
+            wanted,
+            source.take(index),
+            k,
+            filter_seen=filter_seen,
+            allowed=self._allowed(candidates, exclude, filters),
+            diversity=diversity,
+        )
 
-    def _allowed(self, candidates: Iterable[str]) -> np.ndarray:
-        index = self._item_index(id_series(candidates, "candidates"), "candidates")
-        allowed = np.zeros(len(self.model_.items), dtype=bool)
-        allowed[index] = True
+    def _allowed(
+        self, candidates: Iterable[str] | None, exclude: Iterable[str] | None, filters: Mapping[str, Any] | None
+    ) -> np.ndarray | None:
+        """Whether each item may be listed; None: all may."""
+        if candidates is None and exclude is None and not filters:
+            return None
+        allowed = np.full(len(self.model_.items), candidates is None)
+        if candidates is not None:
+            allowed[self._item_index(id_series(candidates, "candidates"), "candidates")] = True
+        if exclude is not None:
+            allowed[self._item_index(id_series(exclude, "exclude"), "exclude")] = False
+        if filters:
+            allowed &= allowed_items(self.model_.graph, self.model_.items, filters)
         return allowed
 
     def _item_index(self, item_ids: pl.Series, what: str) -> np.ndarray:

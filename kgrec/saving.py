@@ -26,7 +26,7 @@ from kgrec.models.network import ItemVectors, ServingNetwork
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX = "model-"
 
@@ -99,7 +99,9 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
         items = Vocabulary(ids["items"])
         weights = load_file(inner / "weights.safetensors")
         arrays = {key: value.numpy() for key, value in load_file(inner / "histories.safetensors").items()}
-        network = ServingNetwork(config, len(items))
+        num_users = len(weights["network.behaviour.own"])
+        reads_order = any(key.startswith("network.behaviour.transformer") for key in weights)
+        network = ServingNetwork(config, len(items), num_users, ordered=reads_order)
         network.load_state_dict({key[8:]: value for key, value in weights.items() if key.startswith("network.")})
         vectors = ItemVectors(*(weights[f"items.{part}"].to(device) for part in ("source", "target", "bias")))
         return FittedModel(
@@ -107,7 +109,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             users=Vocabulary(ids["users"]),
             items=items,
             titles=pl.Series(ids["titles"], dtype=pl.String),
-            histories=Histories(**arrays, ordered=bool(manifest["ordered"])),
+            histories=Histories(**arrays, ordered=bool(manifest["ordered"]), user=np.arange(len(arrays["start"]) - 1)),
             network=network.to(device).eval().requires_grad_(requires_grad=False),
             vectors=vectors,
             graph=_read_graph(inner),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure kgrec beside popularity and item-kNN, with seeds and spread; with --ablate, what graph and text are worth.
+"""Measure kgrec beside popularity, item-kNN, EASE and LightGCN; with --ablate, what graph and text are worth.
 
 examples:
   python scripts/benchmark.py data/shop --split temporal --seeds 5 --ablate
@@ -17,7 +17,23 @@ from pathlib import Path
 import polars as pl
 from command_line import SPLITS, read_split, run_script, settings
 
-from kgrec.comparison import ABLATIONS, FUSED, SIMPLE, compare, summary
+from kgrec.comparison import ABLATIONS, FUSED, PEERS, compare, summary
+
+SHOWN = [
+    "model",
+    "runs",
+    "seconds",
+    "memory_gb",
+    "recall@10",
+    "recall@10 sd",
+    "ndcg@10",
+    "ndcg@10 sd",
+    "recall@20",
+    "mrr@10",
+    "coverage@10",
+    "auc",
+    "log_loss",
+]
 
 
 def main() -> None:
@@ -29,6 +45,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each model (default: 1)")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, each with its share of the cores")
     parser.add_argument("--ablate", action="store_true", help="also without graph, text, order of events, closed form")
+    parser.add_argument("--slices", action="store_true", help="also by cold and tail items, new users, history length")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")
     args = parser.parse_args()
 
@@ -44,28 +61,27 @@ def main() -> None:
         split,
         config=settings(args.set),
         seeds=range(args.seeds),
-        models=(*SIMPLE, FUSED, *(ABLATIONS if args.ablate else ())),
+        models=(*PEERS, FUSED, *(ABLATIONS if args.ablate else ())),
         part=args.part,
         jobs=args.jobs,
+        slices=args.slices,
         on_row=lambda name: print(f"... {name}", file=sys.stderr, flush=True),
     )
     with pl.Config(tbl_cols=-1, tbl_rows=-1, tbl_width_chars=200, float_precision=4, tbl_hide_column_data_types=True):
-        shown = [
-            "model",
-            "runs",
-            "seconds",
-            "recall@10",
-            "recall@10 sd",
-            "ndcg@10",
-            "ndcg@10 sd",
-            "recall@20",
-            "mrr@10",
-            "coverage@10",
-            "auc",
-            "log_loss",
-        ]
         table = summary(rows)
-        print(table.select(name for name in shown if name in table.columns))
+        print(table.select(name for name in SHOWN if name in table.columns))
+        if args.slices:
+            print_slices(table)
+
+
+def print_slices(table: pl.DataFrame) -> None:
+    """One table of Recall@10 by slice, one of what the lists are like."""
+    of_slice = [name for name in table.columns if name.startswith("recall@10, ") and not name.endswith(" sd")]
+    users = [f"users, {name.split(', ')[1]}" for name in of_slice]
+    print("users:", ", ".join(f"{name.split(', ')[1]} {table[name][0]:,.0f}" for name in users))
+    print(table.select("model", *of_slice))
+    kinds = ("coverage@10", "gini@10", "novelty@10", "popularity_lift@10")
+    print(table.select("model", *(name for name in kinds if name in table.columns)))
 
 
 if __name__ == "__main__":

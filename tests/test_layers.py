@@ -27,7 +27,7 @@ LAYERS = [
 ]
 SIDES = {
     "evaluation": ["data", "graph"],
-    "baselines": ["data", "graph", "tensors", "models", "ranking", "encoders"],
+    "baselines": ["data", "graph", "tensors", "models", "ranking", "encoders", "evaluation"],
     "testing": ["data", "graph"],
 }
 COMMON = {"errors", "config", "progress", "columns"}

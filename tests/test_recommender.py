@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from polars.testing import assert_frame_equal
 
 import kgrec
 from kgrec.baselines import Popularity
@@ -153,7 +154,7 @@ def test_fit_on_a_graph_with_any_names_saves_loads_and_explains(split: kgrec.Spl
 def test_network_gives_every_parameter_a_finite_gradient(split: kgrec.Split) -> None:
     items = Vocabulary(split.train.items["item_id"])
     data = features(kgrec.KnowledgeGraph.from_dataset(split.train), items, SMALL, seed=0, device=torch.device("cpu"))
-    network = RecommenderNetwork(SMALL, data, len(items))
+    network = RecommenderNetwork(SMALL, data, len(items), 40, ordered=True)
     histories = kgrec.KGRecommender(SMALL, device="cpu").fit(split.train).model_.histories
     vectors = network.item_vectors()
     behaviour, scorer = network.serving.behaviour, network.serving.scorer
@@ -292,3 +293,42 @@ def test_recommender_on_cuda_ranks_as_on_cpu(split: kgrec.Split) -> None:
     )
     same = (lists["user_id"].str.slice(1).cast(pl.Int64) % 2) == (lists["item_id"].str.slice(1).cast(pl.Int64) % 2)
     assert same.mean() > 0.9
+
+
+def test_recommend_leaves_out_what_is_excluded_or_filtered(fitted: kgrec.KGRecommender) -> None:
+    lists = fitted.recommend(k=12, exclude=["i00", "i01"], filters={"price": (None, 6), "brand": "Even"})
+    assert set(lists["item_id"]) == {"i02", "i04"}  # prices 3 and 5
+    with pytest.raises(UnknownIdError, match="exclude"):
+        fitted.recommend(exclude=["no such item"])
+
+
+def test_recommend_with_diversity_starts_alike_and_mixes_the_colours(fitted: kgrec.KGRecommender) -> None:
+    def colours(lists: pl.DataFrame) -> pl.Series:
+        return lists.group_by("user_id").agg(pl.col("item_id").str.slice(1).cast(int).mod(2).n_unique())["item_id"]
+
+    plain, varied = (fitted.recommend(k=2, diversity=diversity) for diversity in (0.0, 0.9))
+    first = pl.col("rank") == 1
+    assert_frame_equal(plain.filter(first), varied.filter(first))
+    assert colours(varied).mean() > colours(plain).mean()  # type: ignore[operator]
+    for wrong in (-0.1, 1.1):
+        with pytest.raises(ConfigError, match="diversity"):
+            fitted.recommend(diversity=wrong)
+
+
+def test_fit_takes_the_temperature_that_validation_prefers(split: kgrec.Split) -> None:
+    config = dataclasses.replace(SMALL, epochs=4, patience=1)
+    model = kgrec.KGRecommender(config, device="cpu").fit(split.train, validation=split.validation).model_
+    tried = model.about["temperatures"]
+    assert sorted(tried) == ["0.1", "0.2"]
+    assert model.network.scorer.temperature.item() == pytest.approx(float(max(tried, key=lambda name: tried[name])))
+    fixed = dataclasses.replace(config, temperature=0.5)
+    other = kgrec.KGRecommender(fixed, device="cpu").fit(split.train, validation=split.validation).model_
+    assert other.about["temperatures"] == {}
+    assert other.network.scorer.temperature.item() == pytest.approx(0.5)
+
+
+def test_recommend_for_a_session_of_a_known_user_goes_by_the_user_too(fitted: kgrec.KGRecommender) -> None:
+    events = pl.DataFrame({"user_id": ["u00", "nobody"], "item_id": ["i00", "i00"], "event": "view", "timestamp": 1})
+    lists = fitted.recommend(histories=events, k=11, filter_seen=True)
+    known, stranger = (lists.filter(pl.col("user_id") == user)["score"] for user in ("u00", "nobody"))
+    assert not np.allclose(np.sort(known), np.sort(stranger))

@@ -11,12 +11,16 @@ from torch.nn import functional
 from kgrec.encoders.dropout import Dropout
 from kgrec.tensors.sequences import EVENT_NAMES, Batch
 
+OWN_NORM = 0.1  # of a user's own vector at the start, beside a mean of unit length
+
 
 class BehaviourEncoder(nn.Module):
-    """Two views of a history, summed: what a user likes by and large, and what comes next.
+    """Three views of a user, summed: what the history is about by and large, what comes next, and the user alone.
 
     The first is the mean of the item vectors, weighted by event type and by how many events ago it was; it has few
-    parameters and carries the sparse data sets. The second is a causal transformer over the same vectors.
+    parameters and carries the sparse data sets. The second is a causal transformer over the same vectors. The third is
+    a free vector of each known user, which carries the dense ones; in training it is left out at random, so that the
+    other two can stand alone for users never seen.
 
     Parameters
     ----------
@@ -32,9 +36,14 @@ class BehaviourEncoder(nn.Module):
     recency : float
         Starting weight of an event for each step back, in (0, 1).
     event_weights : mapping of event name to starting weight
+    num_users : int
+        Users with a vector of their own; 0 for none.
+    user_dropout : float
+        How often a user's own vector is left out in training.
 
-    Source: Kang and McAuley 2018 (SASRec) for the causal transformer. Differs: item vectors come from the graph and
-    the text, a recency-weighted mean is added, a start token stands for "no events yet".
+    Source: Kang and McAuley 2018 (SASRec) for the causal transformer; Koren 2008 (SVD++), eq. 15, for a free vector
+    beside those of the items; Volkovs et al. 2017 (DropoutNet) for leaving it out. Differs: item vectors come from the
+    graph and the text, a start token stands for "no events yet".
     """
 
     def __init__(
@@ -47,8 +56,12 @@ class BehaviourEncoder(nn.Module):
         dropout: float,
         recency: float,
         event_weights: Mapping[str, float],
+        num_users: int = 0,
+        user_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.own = nn.Parameter(torch.randn(num_users, dim) * (OWN_NORM * dim**-0.5))
+        self.user_dropout = user_dropout
         weights = torch.tensor([event_weights.get(name, 1.0) for name in EVENT_NAMES])
         self.event_log_weight = nn.Parameter(weights.log())
         self.recency_logit = nn.Parameter(torch.logit(torch.tensor(recency)))
@@ -90,6 +103,8 @@ class BehaviourEncoder(nn.Module):
         user = torch.cat([functional.normalize(self.newcomer, dim=0).expand(len(user), 1, -1), user], dim=1)
         if self.transformer is not None:
             user = user + self._following(events, kinds)
+        if len(self.own):
+            user = user + self._own(batch.user)[:, None]
         return functional.normalize(user, dim=-1)
 
     def _recent_mean(self, events: Tensor) -> Tensor:
@@ -98,6 +113,12 @@ class BehaviourEncoder(nn.Module):
         back = steps[:, None] - steps[None, :]
         decay = torch.sigmoid(self.recency_logit) ** back.clamp(min=0)
         return torch.where(back >= 0, decay, 0.0) @ events
+
+    def _own(self, user: Tensor) -> Tensor:
+        known = (user >= 0) & (user < len(self.own))
+        if self.training and self.user_dropout:
+            known &= torch.rand(len(user)).to(user.device) >= self.user_dropout
+        return self.own[user.clamp(0, len(self.own) - 1)] * known[:, None]
 
     def _following(self, events: Tensor, kinds: Tensor) -> Tensor:
         assert self.transformer is not None

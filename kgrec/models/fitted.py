@@ -73,10 +73,15 @@ class FittedModel:
             user, seen = keys[:, begin : begin + 2048]
             stop = histories.start[user] + seen
             start = np.maximum(stop - self.config.history_length, histories.start[user])
-            parts.append(self.network.users(self.vectors, pad(histories, start, stop).to(self.device)))
+            parts.append(self.network.users(self.vectors, pad(histories, user, start, stop).to(self.device)))
         if not parts:
             return self.vectors.source.new_zeros(0, self.config.embedding_dim)
         return torch.cat(parts)[torch.from_numpy(back.reshape(-1)).to(self.device)]
+
+    @torch.no_grad()
+    def network_scores(self, user_emb: Tensor) -> Tensor:
+        """The network's ranking scores for every item, shape (num_users, num_items)."""
+        return self.network.scorer.rank(user_emb, self.vectors.target, self.vectors.bias)
 
     @torch.no_grad()
     def scores(self, user_emb: Tensor, histories: Histories) -> Tensor:
@@ -92,7 +97,7 @@ class FittedModel:
         -------
         Tensor, shape (num_users, num_items)
         """
-        scores = self.network.scorer.rank(user_emb, self.vectors.target, self.vectors.bias)
+        scores = self.network_scores(user_emb)
         if self.item_weights is not None and self.item_share:
             scores += self.item_share * torch.from_numpy(self.item_weights.scores(histories)).to(scores.device)
         return scores

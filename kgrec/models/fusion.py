@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,30 @@ from kgrec.tensors.sparse import Adjacency, mean_adjacency, sparse_product
 
 TEXT, KNOWLEDGE = "text", "knowledge"
 START_NORM = {TEXT: 0.33, KNOWLEDGE: 0.05}  # beside a node's own vector of norm `id_scale`
-Edge = tuple[str, str, Adjacency]  # (source label, target label, operator)
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """One relation in one direction, over the nodes that it touches.
+
+    Attributes
+    ----------
+    source, target : str
+        Labels.
+    source_index, target_index : Tensor of int64
+        The nodes of each label that the relation touches: columns and rows of `adjacency`.
+    """
+
+    source: str
+    target: str
+    source_index: Tensor
+    target_index: Tensor
+    adjacency: Adjacency
+
+    def to(self, device: torch.device) -> Edges:
+        """The same edges on another device."""
+        index = self.source_index.to(device), self.target_index.to(device)
+        return Edges(self.source, self.target, *index, self.adjacency.to(device))
 
 
 class RelationConv(MessagePassing):  # type: ignore[misc]  # PyG is not typed
@@ -38,7 +63,11 @@ class RelationConv(MessagePassing):  # type: ignore[misc]  # PyG is not typed
         -------
         Tensor, shape (num_targets, dim)
         """
-        return self.gate * sparse_product(adjacency, self.weight(x))
+        num_targets, num_sources = adjacency.matrix.shape
+        if num_sources <= num_targets:  # the map is linear: it is done on the side that has fewer nodes
+            return self.gate * sparse_product(adjacency, self.weight(x))
+        received: Tensor = self.gate * self.weight(sparse_product(adjacency, x))
+        return received
 
 
 class FusionNetwork(nn.Module):
@@ -76,19 +105,18 @@ class FusionNetwork(nn.Module):
         """Move the weights, the features and the graph."""
         self.to(device)
         self.features = {key: value.to(device) for key, value in self.features.items()}
-        self.edges = [
-            [(source, target, adjacency.to(device)) for source, target, adjacency in edges] for edges in self.edges
-        ]
+        self.edges = [[edges.to(device) for edges in layer] for layer in self.edges]
         return self
 
     def forward(self) -> Tensor:
         """Vectors of all products, shape (num_products, dim)."""
         hidden = {label: self._input(label) for label in self.labels}
-        for edges, layer in zip(self.edges, self.layers, strict=True):
-            received = dict(hidden)
-            for (source, target, adjacency), convolution in zip(edges, layer.children(), strict=True):
-                received[target] = received[target] + convolution(hidden[source], adjacency)
-            hidden = received
+        for layer, convolutions in zip(self.edges, self.layers, strict=True):
+            received: dict[str, list[tuple[Tensor, Tensor]]] = {}
+            for edges, convolution in zip(layer, convolutions.children(), strict=True):
+                message = convolution(hidden[edges.source].index_select(0, edges.source_index), edges.adjacency)
+                received.setdefault(edges.target, []).append((edges.target_index, message))
+            hidden = {label: _add(vectors, received.get(label, [])) for label, vectors in hidden.items()}
         return hidden[PRODUCT]
 
     def _input(self, label: str) -> Tensor:
@@ -106,23 +134,37 @@ def _projection(width: int, dim: int, norm: float) -> nn.Linear:
     return linear
 
 
-def _useful_edges(edges: list[Edge], num_layers: int) -> tuple[list[list[Edge]], tuple[str, ...]]:
+def _add(vectors: Tensor, messages: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """The vectors with every (rows, values) added."""
+    if not messages:
+        return vectors
+    index, values = zip(*messages, strict=True)
+    return vectors.index_add(0, torch.cat(index), torch.cat(values))
+
+
+def _useful_edges(edges: list[Edges], num_layers: int) -> tuple[list[list[Edges]], tuple[str, ...]]:
     """For each layer the edges that can still reach a product, and the labels whose vectors take part."""
     needed: set[str] = {PRODUCT}
-    layers: list[list[Edge]] = []
+    layers: list[list[Edges]] = []
     for _ in range(num_layers):
-        useful = [edge for edge in edges if edge[1] in needed]
+        useful = [edge for edge in edges if edge.target in needed]
         layers.insert(0, useful)
-        needed |= {source for source, _, _ in useful}
+        needed |= {edge.source for edge in useful}
     return layers, tuple(sorted(needed))
 
 
-def _both_ways(data: HeteroData) -> list[Edge]:
-    """(source label, target label, operator) for each relation and its inverse."""
+def _both_ways(data: HeteroData) -> list[Edges]:
+    """Each relation and its inverse."""
     edges = []
     for head, relation, tail in data.edge_types:
         index = data[head, relation, tail].edge_index.numpy().astype(np.int64)
-        sizes = int(data[head].num_nodes), int(data[tail].num_nodes)
-        edges.append((tail, head, mean_adjacency(index[0], index[1], sizes[0], sizes[1])))
-        edges.append((head, tail, mean_adjacency(index[1], index[0], sizes[1], sizes[0])))
+        edges.append(_edges(tail, head, index[1], index[0]))
+        edges.append(_edges(head, tail, index[0], index[1]))
     return edges
+
+
+def _edges(source: str, target: str, source_index: np.ndarray, target_index: np.ndarray) -> Edges:
+    sources, columns = np.unique(source_index, return_inverse=True)
+    targets, rows = np.unique(target_index, return_inverse=True)
+    adjacency = mean_adjacency(rows, columns, len(targets), len(sources))
+    return Edges(source, target, torch.from_numpy(sources), torch.from_numpy(targets), adjacency)

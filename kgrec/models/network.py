@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kgrec.config import RecommenderConfig
+from kgrec.config import TEMPERATURES, RecommenderConfig
 from kgrec.encoders.behaviour import BehaviourEncoder
 from kgrec.models.fusion import FusionNetwork
 from kgrec.models.scorer import Scorer
@@ -25,26 +25,28 @@ class ItemVectors:
     bias: Tensor
 
 
-def behaviour_encoder(config: RecommenderConfig) -> BehaviourEncoder:
-    """The behaviour encoder that a configuration asks for."""
+def behaviour_encoder(config: RecommenderConfig, num_users: int, *, ordered: bool) -> BehaviourEncoder:
+    """The behaviour encoder that a configuration asks for; where the order means nothing it has no transformer."""
     return BehaviourEncoder(
         config.embedding_dim,
         length=config.history_length,
-        layers=config.sequence_layers if config.use_sequence else 0,
+        layers=config.sequence_layers if config.use_sequence and ordered else 0,
         heads=config.sequence_heads,
         dropout=config.dropout,
         recency=config.recency,
         event_weights=config.event_weights,
+        num_users=num_users if config.use_user_vectors else 0,
+        user_dropout=config.user_dropout,
     )
 
 
 class ServingNetwork(nn.Module):
     """What is needed to score: the behaviour encoder and the scorer. Item vectors come from outside."""
 
-    def __init__(self, config: RecommenderConfig, num_items: int) -> None:
+    def __init__(self, config: RecommenderConfig, num_items: int, num_users: int, *, ordered: bool) -> None:
         super().__init__()
-        self.behaviour = behaviour_encoder(config)
-        self.scorer = Scorer(config.embedding_dim, num_items, temperature=config.temperature)
+        self.behaviour = behaviour_encoder(config, num_users, ordered=ordered)
+        self.scorer = Scorer(config.embedding_dim, num_items, temperature=config.temperature or TEMPERATURES[0])
 
     def users(self, items: ItemVectors, batch: Batch) -> Tensor:
         """User vectors at the end of each history, shape (batch, dim), unit length."""
@@ -60,10 +62,14 @@ class RecommenderNetwork(nn.Module):
     config : RecommenderConfig
     data : HeteroData
         The graph with its features; its first `num_items` products are the catalogue.
-    num_items : int
+    num_items, num_users : int
+    ordered : bool
+        Whether the order of events means something.
     """
 
-    def __init__(self, config: RecommenderConfig, data: HeteroData, num_items: int) -> None:
+    def __init__(
+        self, config: RecommenderConfig, data: HeteroData, num_items: int, num_users: int, *, ordered: bool
+    ) -> None:
         super().__init__()
         self.num_items = num_items
         self.fusion = FusionNetwork(
@@ -72,7 +78,7 @@ class RecommenderNetwork(nn.Module):
             num_layers=config.num_layers if config.use_graph else 0,
             id_scale=config.id_scale,
         )
-        self.serving = ServingNetwork(config, num_items)
+        self.serving = ServingNetwork(config, num_items, num_users, ordered=ordered)
 
     def item_vectors(self) -> ItemVectors:
         """Vectors of the whole catalogue."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,21 +10,23 @@ COSINE_SCALE = 5.0  # cosines of users and items spread over a few tenths
 
 
 class Scorer(nn.Module):
-    """Ranking: cosine over a learned temperature plus the item's popularity. Click: a small network over the same.
+    """Ranking: cosine over a temperature plus the item's popularity. Click: a small network over the same.
 
     Parameters
     ----------
     dim : int
     num_items : int
     temperature : float
-        Starting temperature of the cosines.
+        Of the cosines. It is not learned: the training loss would take it down as far as the items can be told apart,
+        at the cost of what was not seen in training.
     """
 
     def __init__(self, dim: int, num_items: int, *, temperature: float) -> None:
         super().__init__()
         self.target = nn.Linear(dim, dim, bias=False)
         nn.init.eye_(self.target.weight)
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.register_buffer("temperature", torch.tensor(temperature))
+        self.temperature: Tensor
         self.item_bias = nn.Parameter(torch.zeros(num_items))
         last = nn.Linear(64, 1)
         nn.init.zeros_(last.weight)  # every pair starts at the base rate
@@ -55,7 +55,7 @@ class Scorer(nn.Module):
         -------
         Tensor, shape (batch, num_items); unitless, higher is better.
         """
-        return user_emb @ target_emb.T * self.log_scale.exp() + item_bias
+        return user_emb @ target_emb.T / self.temperature + item_bias
 
     def click(self, user_emb: Tensor, target_emb: Tensor, item_bias: Tensor) -> Tensor:
         """Logit of the click probability of each pair.

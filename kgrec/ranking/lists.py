@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.models.fitted import FittedModel
+from kgrec.ranking.diversity import POOL, diversify
 from kgrec.ranking.topk import ScoreRows, ranks, top_k
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
+
+Lists = tuple[np.ndarray, np.ndarray, np.ndarray]  # user, item, score
+Rerank = Callable[[np.ndarray, np.ndarray, np.ndarray], Lists]
 
 
 def ranked_lists(
@@ -21,6 +27,7 @@ def ranked_lists(
     *,
     filter_seen: bool = True,
     allowed: np.ndarray | None = None,
+    rerank: Rerank | None = None,
 ) -> pl.DataFrame:
     """The k best items of each user, those of the user's history left out.
 
@@ -32,6 +39,8 @@ def ranked_lists(
         Of `users`, in their order.
     allowed : bool array, shape (num_items,), optional
         Items that may be listed.
+    rerank : callable, optional
+        From `POOL` times as many items, as `top_k` gives them, to those of the lists.
 
     Returns
     -------
@@ -39,7 +48,9 @@ def ranked_lists(
         Columns user_id, item_id, rank (from 1), score (higher is better).
     """
     seen = (histories.user_index(), histories.item_index) if filter_seen else None
-    line, item, score = top_k(score_rows, len(users), k, seen=seen, allowed=allowed)
+    line, item, score = top_k(score_rows, len(users), k * POOL if rerank else k, seen=seen, allowed=allowed)
+    if rerank:
+        line, item, score = rerank(line, item, score)
     return pl.DataFrame(
         {
             c.USER_ID: users.gather(line),
@@ -58,9 +69,14 @@ def model_lists(
     *,
     filter_seen: bool = True,
     allowed: np.ndarray | None = None,
+    diversity: float = 0.0,
 ) -> pl.DataFrame:
-    """`ranked_lists` by a fitted model's scores."""
+    """`ranked_lists` by a fitted model's scores, re-ranked for variety where `diversity` is above 0."""
     vectors = model.user_vectors(histories)
+
+    def rerank(line: np.ndarray, item: np.ndarray, score: np.ndarray) -> Lists:
+        return diversify(line, item, score, model.vectors.source, k, diversity)
+
     return ranked_lists(
         lambda begin, end: model.scores(vectors[begin:end], histories.take(np.arange(begin, end))),
         users,
@@ -69,4 +85,5 @@ def model_lists(
         k,
         filter_seen=filter_seen,
         allowed=allowed,
+        rerank=rerank if diversity else None,
     )

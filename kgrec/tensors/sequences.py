@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,8 @@ class Histories:
         UTC epoch seconds; the least int64 where unknown.
     ordered : bool
         Whether the order means something: some event has a timestamp.
+    user : int64, shape (num_users,), optional
+        Place of each user among those that a model knows, -1 for one it does not know; None: it knows none.
     """
 
     start: np.ndarray
@@ -38,6 +40,7 @@ class Histories:
     event_index: np.ndarray
     timestamp: np.ndarray
     ordered: bool
+    user: np.ndarray | None = None
 
     @property
     def num_users(self) -> int:
@@ -62,20 +65,28 @@ class Histories:
         begin = np.where(users >= 0, self.start[users], 0)
         start = np.concatenate([[0], np.cumsum(lengths)])
         rows = np.repeat(begin - start[:-1], lengths) + np.arange(start[-1])
-        return Histories(start, self.item_index[rows], self.event_index[rows], self.timestamp[rows], self.ordered)
+        user = None if self.user is None else np.where(users >= 0, self.user[users], -1) if self.num_users else users
+        return Histories(start, self.item_index[rows], self.event_index[rows], self.timestamp[rows], self.ordered, user)
 
     def renumber(self, place: np.ndarray) -> Histories:
         """The events of some items alone, item i renamed to `place[i]`; -1 leaves it out."""
         item_index = place[self.item_index]
         kept = item_index >= 0
         start = np.concatenate([[0], np.cumsum(np.bincount(self.user_index()[kept], minlength=self.num_users))])
-        return Histories(start, item_index[kept], self.event_index[kept], self.timestamp[kept], self.ordered)
+        return Histories(start, item_index[kept], self.event_index[kept], self.timestamp[kept], self.ordered, self.user)
 
 
-def build_histories(interactions: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> Histories:
+def build_histories(
+    interactions: pl.DataFrame, users: Vocabulary, items: Vocabulary, model_users: Vocabulary | None = None
+) -> Histories:
     """Sort interactions by user and time; ties, and events without a time (earliest), keep their order.
 
     Rows of users or items outside the vocabularies are left out.
+
+    Parameters
+    ----------
+    model_users : Vocabulary, optional
+        Those of the model that will read the histories; None: `users`.
     """
     user_index, item_index = users.index(interactions[c.USER_ID]), items.index(interactions[c.ITEM_ID])
     known = (user_index >= 0) & (item_index >= 0)
@@ -86,7 +97,8 @@ def build_histories(interactions: pl.DataFrame, users: Vocabulary, items: Vocabu
     order = np.lexsort((timestamp, user_index))  # stable: the last key is the first to count
     start = np.concatenate([[0], np.cumsum(np.bincount(user_index, minlength=len(users)))])
     ordered = bool((timestamp > lowest).any())
-    return Histories(start, item_index[order], event[order], timestamp[order], ordered)
+    user = np.arange(len(users)) if model_users is None else model_users.index(users.ids)
+    return Histories(start, item_index[order], event[order], timestamp[order], ordered, user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +110,32 @@ class Batch:
     item_index, event_index : int64, shape (batch, length)
         Padding is -1, at the end.
     length : int64, shape (batch,)
+    user : int64, shape (batch,)
+        As `Histories.user`.
     """
 
     item_index: Tensor
     event_index: Tensor
     length: Tensor
+    user: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(self.item_index.to(device), self.event_index.to(device), self.length.to(device))
+        return Batch(*(getattr(self, part.name).to(device) for part in fields(self)))
 
 
-def pad(histories: Histories, start: np.ndarray, stop: np.ndarray, shuffle: np.random.Generator | None = None) -> Batch:
+def pad(
+    histories: Histories,
+    row: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+    shuffle: np.random.Generator | None = None,
+) -> Batch:
     """Cut `item_index[start[i]:stop[i]]` out for each i and pad to the longest.
 
     Parameters
     ----------
+    row : int64, shape (batch,)
+        The user of each cut: row of the histories.
     start, stop : int64, shape (batch,)
         Places in the flat arrays.
     shuffle : Generator, optional
@@ -131,13 +154,14 @@ def pad(histories: Histories, start: np.ndarray, stop: np.ndarray, shuffle: np.r
     else:
         item_index = np.where(inside, histories.item_index[rows], -1)
         event_index = np.where(inside, histories.event_index[rows], -1)
-    return Batch(torch.from_numpy(item_index), torch.from_numpy(event_index), torch.from_numpy(length.astype(np.int64)))
+    user = np.full(len(row), -1) if histories.user is None else histories.user[row]
+    return Batch(*(torch.from_numpy(part.astype(np.int64)) for part in (item_index, event_index, length, user)))
 
 
 def latest(histories: Histories, length: int) -> Batch:
     """The last `length` events of every user."""
     stop = histories.start[1:]
-    return pad(histories, np.maximum(stop - length, histories.start[:-1]), stop)
+    return pad(histories, np.arange(histories.num_users), np.maximum(stop - length, histories.start[:-1]), stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +173,15 @@ class Windows:
 
     Attributes
     ----------
+    row : int64, shape (num_windows,)
+        The user: row of the histories.
     start, stop : int64, shape (num_windows,)
         Places in the flat arrays of the histories.
     is_first : bool, shape (num_windows,)
         Whether the window opens its user's history.
     """
 
+    row: np.ndarray
     start: np.ndarray
     stop: np.ndarray
     is_first: np.ndarray
@@ -178,7 +205,7 @@ def cut_windows(histories: Histories, length: int) -> Windows:
     user = np.repeat(np.arange(histories.num_users), counts)
     number = np.arange(len(user)) - np.repeat(np.cumsum(counts) - counts, counts)
     start = histories.start[user] + number * (length - 1)
-    return Windows(start, np.minimum(start + length, histories.start[user + 1]), number == 0, length)
+    return Windows(user, start, np.minimum(start + length, histories.start[user + 1]), number == 0, length)
 
 
 def _windows_per_user(lengths: np.ndarray, length: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 
@@ -35,23 +36,20 @@ def mean_adjacency(target_index: np.ndarray, source_index: np.ndarray, num_targe
         The ends of each edge.
     """
     degree = np.bincount(target_index, minlength=num_targets)
-    weight = (1.0 / degree[target_index]).astype(np.float32)
-    return Adjacency(
-        _csr(target_index, source_index, weight, (num_targets, num_sources)),
-        _csr(source_index, target_index, weight, (num_sources, num_targets)),
-    )
+    weight = 1.0 / degree[target_index]
+    matrix = sparse.csr_array((weight, (target_index, source_index)), shape=(num_targets, num_sources))
+    return Adjacency(csr_tensor(matrix), csr_tensor(matrix.T.tocsr()))
 
 
-def _csr(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> Tensor:
-    order = np.lexsort((columns, rows))
-    pointers = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
+def csr_tensor(matrix: sparse.csr_array) -> Tensor:
+    """The same matrix for torch, float32."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse")  # "CSR support is in beta"
         return torch.sparse_csr_tensor(
-            torch.from_numpy(pointers.astype(np.int64)),
-            torch.from_numpy(columns[order].astype(np.int64)),
-            torch.from_numpy(values[order]),
-            size=shape,
+            torch.from_numpy(matrix.indptr.astype(np.int64)),
+            torch.from_numpy(matrix.indices.astype(np.int64)),
+            torch.from_numpy(matrix.data.astype(np.float32)),
+            size=matrix.shape,
         )
 
 

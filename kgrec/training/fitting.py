@@ -6,6 +6,7 @@ import importlib.metadata
 import logging
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import polars as pl
 import torch
 from safetensors.torch import save_file
 
-from kgrec.config import RecommenderConfig
+from kgrec.config import TEMPERATURES, RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.encoders.knowledge import train_knowledge
@@ -29,10 +30,12 @@ from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.hetero import PRODUCT, hetero_data, node_texts
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary
-from kgrec.training.loop import TrainingData, train
+from kgrec.training.loop import Training, TrainingData
 
 logger = logging.getLogger(__name__)
 Validate = Callable[[FittedModel], float]
+
+PILOT = 320  # steps, about, after which the temperature is chosen
 
 
 def fit_model(
@@ -69,39 +72,50 @@ def fit_model(
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"examples"]))
     examples = click_examples(dataset.events, histories, users, items, draws)
     data = features(graph, items, config, seed=seed, device=device, progress=progress)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_stream(seed, b"network"))
-        network = RecommenderNetwork(config, data, len(items))
-    network.fusion.to_device(device)
-    network.to(device)
-    model = FittedModel(
-        config=config,
-        users=users,
-        items=items,
-        titles=dataset.items[c.TITLE]
-        if c.TITLE in dataset.items.columns
-        else pl.Series([None] * len(items), dtype=pl.String),
-        histories=histories,
-        network=network.serving,
-        vectors=_vectors(network),
-        graph=graph,
-        click_basis=examples.basis,
-    )
+    titles = dataset.items[c.TITLE] if c.TITLE in dataset.items.columns else pl.Series([None] * len(items))
 
-    def watch() -> float:
-        model.vectors = _vectors(network)
-        return validate(model) if validate else 0.0
+    def start(settings: RecommenderConfig) -> tuple[FittedModel, RecommenderNetwork, Training]:
+        """A model that is trained as far as it takes to tell temperatures apart, where there is a choice."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_stream(seed, b"network"))
+            network = RecommenderNetwork(settings, data, len(items), len(users), ordered=histories.ordered)
+        network.fusion.to_device(device)
+        network.to(device)
+        model = FittedModel(
+            config=config,
+            users=users,
+            items=items,
+            titles=titles.cast(pl.String),
+            histories=histories,
+            network=network.serving,
+            vectors=_vectors(network),
+            graph=graph,
+            click_basis=examples.basis,
+        )
 
-    log = train(
-        network,
-        TrainingData(histories, examples),
-        config,
-        seed=seed,
-        device=device,
-        validate=watch if validate else None,
-        on_best=(lambda: _checkpoint(network, checkpoint)) if checkpoint else None,
-        progress=progress,
-    )
+        def watch() -> float:
+            model.vectors = _vectors(network)
+            return validate(model) if validate else 0.0
+
+        training = Training(
+            network,
+            TrainingData(histories, examples),
+            settings,
+            seed=seed,
+            device=device,
+            validate=watch if validate else None,
+            on_best=(lambda: _checkpoint(network, checkpoint)) if checkpoint else None,
+            progress=progress,
+        )
+        return model, network, training
+
+    candidates = [start(settings) for settings in _candidates(config, chooses=validate is not None)]
+    if len(candidates) > 1:
+        for _, _, training in candidates:
+            training.advance(PILOT)
+    model, network, training = max(candidates, key=lambda candidate: candidate[2].best)
+    tried = {f"{other.network.scorer.temperature.item():g}": pilot.best for other, _, pilot in candidates}
+    log = training.finish()
     model.vectors = _vectors(network)
     model.network.eval().requires_grad_(requires_grad=False)
     model.about = {
@@ -109,9 +123,18 @@ def fit_model(
         "data": dataset.fingerprint(),
         "device": str(device),
         **about(),
+        "temperatures": tried if len(candidates) > 1 else {},
         "training": log.to_dict(),
     }
     return model, data
+
+
+def _candidates(config: RecommenderConfig, *, chooses: bool) -> list[RecommenderConfig]:
+    """The configuration with each temperature to try: one where it is given or nothing can choose."""
+    if config.temperature is not None:
+        return [config]
+    can_choose = chooses and config.patience is not None
+    return [replace(config, temperature=value) for value in (TEMPERATURES if can_choose else TEMPERATURES[:1])]
 
 
 def features(

@@ -51,18 +51,8 @@ class TrainingData:
     examples: ClickExamples
 
 
-def train(
-    network: RecommenderNetwork,
-    data: TrainingData,
-    config: RecommenderConfig,
-    *,
-    seed: int,
-    device: torch.device,
-    validate: Callable[[], float] | None = None,
-    on_best: Callable[[], None] | None = None,
-    progress: bool = False,
-) -> TrainingLog:
-    """Fit `network` in place and leave it with the weights of its best epoch.
+class Training:
+    """Fits a network in place, seeded and early-stopped; may pause between epochs.
 
     Parameters
     ----------
@@ -70,45 +60,80 @@ def train(
         The validation metric of the network as it is, higher is better. Without it, or with `config.patience` None,
         every epoch is run, the step size falls along a cosine and the last weights stay.
     on_best : callable, optional
-        Called whenever the network is the best so far.
+        Called whenever the network is the best so far, and at the end.
+
+    Attributes
+    ----------
+    best : float
+        The highest validation metric so far.
     """
-    run = _Run(network, data, config, seed, device)
-    watch = validate if config.patience is not None else None
-    log, begun = TrainingLog(), time.perf_counter()
-    every = max(1, math.ceil(LEAST_STEPS / run.steps_per_epoch)) if watch else 1
-    best, best_state, stale, decays = -math.inf, copy.deepcopy(network.state_dict()), 0, 0
-    with progress_bar("training", config.epochs * run.steps_per_epoch, progress, unit="step") as bar:
-        for epoch in range(1, config.epochs + 1):
-            losses = run.epoch(bar, cosine_epochs=None if watch else config.epochs, number=epoch)
-            if epoch % every and epoch < config.epochs:
-                continue
-            row = {"epoch": float(epoch), "seconds": time.perf_counter() - begun, **losses}
-            log.rows.append(row)
-            if watch is None:
-                log.best_epoch = epoch
-                continue
-            row["validation"] = watch()
-            bar.set_postfix(validation=f"{row['validation']:.4f}", best=f"{max(best, row['validation']):.4f}")
-            logger.info("epoch %d: %s", epoch, row)
-            if row["validation"] > best:
-                best, best_state, stale = row["validation"], copy.deepcopy(network.state_dict()), 0
-                log.best_epoch = epoch
-                if on_best:
-                    on_best()
-                continue
-            stale += 1
-            if stale >= (config.patience or 1):
-                if decays == DECAYS:
-                    break
-                decays, stale = decays + 1, 0
-                network.load_state_dict(best_state)
-                run.slow_down()
-    if watch is not None:
-        network.load_state_dict(best_state)
-    elif on_best:
-        on_best()
-    log.seconds = time.perf_counter() - begun
-    return log
+
+    def __init__(
+        self,
+        network: RecommenderNetwork,
+        data: TrainingData,
+        config: RecommenderConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        validate: Callable[[], float] | None = None,
+        on_best: Callable[[], None] | None = None,
+        progress: bool = False,
+    ) -> None:
+        self.network, self.config, self.progress = network, config, progress
+        self.on_best = on_best or (lambda: None)
+        self.watch = validate if config.patience is not None else None
+        self.run = _Run(network, data, config, seed, device)
+        self.log, self.epoch, self.best = TrainingLog(), 0, -math.inf
+        self._best_state = copy.deepcopy(network.state_dict())
+        self._stale, self._decays, self._stopped = 0, 0, False
+        self._look = max(1, math.ceil(LEAST_STEPS / self.run.steps_per_epoch)) if self.watch else 1
+
+    def advance(self, steps: int | None = None) -> Training:
+        """Train on, for about so many steps at the most; None: to the end."""
+        last = self.config.epochs
+        if steps is not None:
+            last = min(last, self.epoch + max(1, math.ceil(steps / self.run.steps_per_epoch)))
+        begun, before = time.perf_counter(), self.log.seconds
+        with progress_bar("training", (last - self.epoch) * self.run.steps_per_epoch, self.progress, "step") as bar:
+            while self.epoch < last and not self._stopped:
+                self.epoch += 1
+                losses = self.run.epoch(bar, None if self.watch else self.config.epochs, self.epoch)
+                if self.epoch % self._look == 0 or self.epoch == last:
+                    row = {"epoch": float(self.epoch), "seconds": before + time.perf_counter() - begun, **losses}
+                    self.log.rows.append(row)
+                    self._look_at(row, bar)
+        self.log.seconds = before + time.perf_counter() - begun
+        return self
+
+    def finish(self) -> TrainingLog:
+        """To the end, then back to the weights of the best epoch."""
+        self.advance()
+        if self.watch is not None:
+            self.network.load_state_dict(self._best_state)
+        self.on_best()
+        return self.log
+
+    def _look_at(self, row: dict[str, float], bar: Any) -> None:
+        if self.watch is None:
+            self.log.best_epoch = self.epoch
+            return
+        found = row["validation"] = self.watch()
+        bar.set_postfix(validation=f"{found:.4f}", best=f"{max(self.best, found):.4f}")
+        logger.info("epoch %d: %s", self.epoch, row)
+        if found > self.best:
+            self.best, self._best_state, self._stale = found, copy.deepcopy(self.network.state_dict()), 0
+            self.log.best_epoch = self.epoch
+            self.on_best()
+            return
+        self._stale += 1
+        if self._stale >= (self.config.patience or 1):
+            if self._decays == DECAYS:
+                self._stopped = True
+                return
+            self._decays, self._stale = self._decays + 1, 0
+            self.network.load_state_dict(self._best_state)
+            self.run.slow_down()
 
 
 def _equal_shares(length: np.ndarray, count: int) -> np.ndarray:
@@ -119,12 +144,13 @@ def _equal_shares(length: np.ndarray, count: int) -> np.ndarray:
 
 
 def _groups(network: RecommenderNetwork, weight_decay: float) -> list[dict[str, Any]]:
-    """The nodes' own vectors without decay; the small click network at a faster pace."""
+    """The own vectors of nodes and users without decay; the small click network at a faster pace."""
     own: list[torch.nn.Parameter] = []
     click: list[torch.nn.Parameter] = []
     rest: list[torch.nn.Parameter] = []
     for name, parameter in network.named_parameters():
-        (own if name.startswith("fusion.own") else click if "click_network" in name else rest).append(parameter)
+        is_own = name.startswith(("fusion.own", "serving.behaviour.own"))
+        (own if is_own else click if "click_network" in name else rest).append(parameter)
     return [
         {"params": own, "weight_decay": 0.0, "pace": 1.0},
         {"params": click, "weight_decay": weight_decay, "pace": CLICK_PACE},
@@ -175,7 +201,7 @@ class _Run:
         self.step_size *= DECAY
         self.optimizer.state.clear()
 
-    def epoch(self, bar: Any, *, cosine_epochs: int | None, number: int) -> dict[str, float]:
+    def epoch(self, bar: Any, cosine_epochs: int | None, number: int) -> dict[str, float]:
         """One pass over all windows; the mean losses."""
         self.network.train()
         totals: dict[str, float] = {"ranking_loss": 0.0, "click_loss": 0.0}
@@ -211,7 +237,9 @@ class _Run:
     def _step(self, window: np.ndarray) -> dict[str, float]:
         windows, histories = self.windows, self.data.histories
         shuffle = None if histories.ordered else self.numpy
-        batch = pad(histories, windows.start[window], windows.stop[window], shuffle).to(self.device)
+        batch = pad(histories, windows.row[window], windows.start[window], windows.stop[window], shuffle).to(
+            self.device
+        )
         items = self.network.item_vectors()
         states = self.network.serving.behaviour(items.source, batch)  # (batch, length + 1, dim)
         is_target = batch.item_index >= 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def _encoder(layers: int) -> BehaviourEncoder:
 def _batch(items: list[list[int]], events: list[list[int]] | None = None) -> Batch:
     index = torch.tensor(items)
     kinds = torch.tensor(events) if events else torch.where(index >= 0, 1, -1)
-    return Batch(index, kinds, (index >= 0).sum(1))
+    return Batch(index, kinds, (index >= 0).sum(1), torch.arange(len(index)))
 
 
 @pytest.mark.parametrize("layers", [0, 2])
@@ -116,3 +117,15 @@ def test_behaviour_of_an_empty_history_is_the_newcomer() -> None:
     encoder = _encoder(0)
     user = encoder(torch.eye(8), _batch([[-1]]))[0, 0]
     torch.testing.assert_close(user, torch.nn.functional.normalize(encoder.newcomer, dim=0))
+
+
+def test_behaviour_adds_the_own_vector_of_users_it_knows_and_of_no_other() -> None:
+    torch.manual_seed(0)
+    plain = {"length": 5, "layers": 0, "heads": 2, "dropout": 0.0, "recency": 0.5, "event_weights": {}}
+    encoder = BehaviourEncoder(8, **plain, num_users=2, user_dropout=1.0)
+    batch = dataclasses.replace(_batch([[0, 1], [0, 1], [0, 1]]), user=torch.tensor([1, -1, 2]))
+    items = torch.eye(8)[:2]
+    known, stranger, newer = encoder.eval()(items, batch)
+    torch.testing.assert_close(stranger, newer)
+    torch.testing.assert_close(known, torch.nn.functional.normalize(stranger + encoder.own[1], dim=-1))
+    torch.testing.assert_close(encoder.train()(items, batch)[0], stranger)  # always left out, in training

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 from hypothesis import given
@@ -55,7 +57,7 @@ def test_latest_keeps_the_end_of_a_history() -> None:
 
 def test_pad_shuffled_keeps_each_history_together() -> None:
     histories = _histories([4, 2])
-    batch = pad(histories, histories.start[:-1], histories.start[1:], np.random.default_rng(0))
+    batch = pad(histories, np.arange(2), histories.start[:-1], histories.start[1:], np.random.default_rng(0))
     assert sorted(batch.item_index[0].tolist()) == [0, 1, 2, 3]
     assert sorted(batch.item_index[1].tolist()) == [-1, -1, 4, 5]
     assert batch.item_index[1, 2:].tolist() == [-1, -1]
@@ -87,3 +89,12 @@ def test_windows_locate_finds_a_window_that_holds_the_place(
     assert histories.start[user] <= windows.start[window] <= windows.stop[window] <= histories.start[user + 1]
     assert 0 <= offset <= windows.stop[window] - windows.start[window]
     assert offset > 0 or windows.is_first[window]
+
+
+def test_take_keeps_who_the_users_are() -> None:
+    histories = dataclasses.replace(_histories([2, 0, 1]), user=np.array([7, -1, 3]))
+    taken = histories.take(np.array([2, -1, 0]))
+    assert taken.user is not None
+    assert taken.user.tolist() == [3, -1, 7]
+    assert latest(taken, 3).user.tolist() == [3, -1, 7]
+    assert latest(_histories([2, 1]), 3).user.tolist() == [-1, -1]

@@ -1,0 +1,87 @@
+"""What lists are like besides right: how much of the catalogue they show, how novel and how varied they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from kgrec.data import columns as c
+from kgrec.data.dataset import Dataset
+from kgrec.errors import DataError
+
+
+def list_metrics(
+    recommendations: pl.DataFrame,
+    train: Dataset,
+    k: int = 10,
+    vectors: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, float]:
+    """Measures of the first k items of every list that need no truth.
+
+        coverage@k      distinct items shown / items of the catalogue
+        gini@k          inequality of how often each item of the catalogue is shown: 0 all alike, 1 one item alone
+        novelty@k       mean of -log2 p(item), p the share of the users of `train` who liked it (one of it added)
+        popularity_lift@k  mean train events of the items shown / of the events of `train`: 1 is no popularity bias
+        diversity_<name>@k  mean of 1 - cosine over the pairs of a list, then over the lists
+
+    Parameters
+    ----------
+    recommendations : polars.DataFrame
+        Columns user_id, item_id, rank.
+    train : Dataset
+    vectors : mapping of name to float array of shape (num_items, dim), optional
+        In the order of `train.items`; a zero vector takes no part.
+
+    Raises
+    ------
+    DataError
+        If no list has an item, or an item is not in the catalogue.
+
+    Source: Castells et al. 2022 (novelty and diversity); Fleder and Hosanagar 2009 (Gini).
+    """
+    items = train.items[c.ITEM_ID]
+    place = pl.DataFrame({c.ITEM_ID: items}).with_row_index("place")
+    shown = recommendations.filter(pl.col(c.RANK) <= k).sort(c.USER_ID, c.RANK).join(place, on=c.ITEM_ID, how="left")
+    if not shown.height or shown["place"].null_count():
+        raise DataError("list metrics: there is no list, or a listed item is not in the catalogue")
+    index = shown["place"].to_numpy().astype(np.int64)
+    liked = train.interactions
+    events = _per_item(liked.group_by(c.ITEM_ID).len("count"), items)
+    people = _per_item(liked.group_by(c.ITEM_ID).agg(pl.col(c.USER_ID).n_unique().alias("count")), items)
+    exposure = np.bincount(index, minlength=len(items))
+    users = max(liked[c.USER_ID].n_unique(), 1)
+    metrics = {
+        f"coverage@{k}": float(np.mean(exposure > 0)),
+        f"gini@{k}": _gini(exposure),
+        f"novelty@{k}": float(np.mean(-np.log2((people[index] + 1) / (users + 1)))),
+        f"popularity_lift@{k}": float(np.mean(events[index]) * events.sum() / max(np.square(events).sum(), 1.0)),
+    }
+    user = shown[c.USER_ID].rle_id().to_numpy()
+    for name, matrix in (vectors or {}).items():
+        metrics[f"diversity_{name}@{k}"] = _diversity(user, matrix[index])
+    return metrics
+
+
+def _per_item(counts: pl.DataFrame, items: pl.Series) -> np.ndarray:
+    joined = pl.DataFrame({c.ITEM_ID: items}).join(counts, on=c.ITEM_ID, how="left", maintain_order="left")
+    return joined["count"].fill_null(0).to_numpy().astype(np.float64)
+
+
+def _gini(exposure: np.ndarray) -> float:
+    ascending = np.sort(exposure).astype(np.float64)
+    size = len(ascending)
+    return float((2 * np.arange(1, size + 1) - size - 1) @ ascending / (size * ascending.sum()))
+
+
+def _diversity(user: np.ndarray, vectors: np.ndarray) -> float:
+    """Mean of 1 - cosine over pairs of rows of one user, then over users with a pair; nan where none has one."""
+    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = np.divide(vectors, norm, out=np.zeros_like(vectors, dtype=np.float64), where=norm > 0)
+    count = np.bincount(user, weights=norm[:, 0] > 0)
+    total = np.zeros((len(count), unit.shape[1]))
+    np.add.at(total, user, unit)
+    pairs = count * (count - 1)
+    cosine = np.square(total).sum(1) - count  # both orders of each pair
+    return float(np.mean(1 - cosine[pairs > 0] / pairs[pairs > 0])) if (pairs > 0).any() else float("nan")

@@ -1,0 +1,77 @@
+"""The baselines are what their papers say, on a shop small enough to work it out."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+import kgrec
+from kgrec.baselines import EASE, ItemKNN, LightGCN, Popularity, Ranker
+from tests.tiny import checkerboard
+
+
+@pytest.fixture(scope="module")
+def split() -> kgrec.Split:
+    return checkerboard().split("leave_last_out")
+
+
+def test_ease_gives_each_item_the_ridge_regression_on_the_others(split: kgrec.Split) -> None:
+    ease = EASE(split.train)
+    rows = ease.liked.toarray().astype(np.float64)
+    penalty = ease.settings["penalty"]
+    for item in range(rows.shape[1]):
+        others = np.delete(rows, item, axis=1)
+        weights = np.linalg.solve(others.T @ others + penalty * np.eye(others.shape[1]), others.T @ rows[:, item])
+        assert_allclose(np.delete(ease.weights[:, item].numpy(), item), weights, atol=1e-5)
+        assert ease.weights[item, item] == 0
+
+
+def test_ease_with_text_and_graph_knows_items_without_events(split: kgrec.Split) -> None:
+    without = split.train.interactions["item_id"].unique().sort()[:-1]  # i11 is liked by nobody
+    events = split.train.interactions.filter(pl.col("item_id").is_in(without.implode()))
+    train = kgrec.Dataset(items=split.train.items, events=events)
+    plain, side = EASE(train), EASE(train, side=True)
+    cold = plain.items.index(["i11"])[0]
+    assert not plain.weights[:, cold].any()
+    liked = side.items.index(["i01", "i09"])  # same brand; i09 is also in the same category
+    assert side.weights[liked[1], cold] > side.weights[liked[0], cold] > 0
+
+
+def test_ease_takes_the_settings_that_rank_validation_best(split: kgrec.Split) -> None:
+    chosen = EASE(split.train, split.validation)
+    assert chosen.ndcg(split.validation) >= EASE(split.train).ndcg(split.validation)
+
+
+def test_lightgcn_smooths_as_the_dense_matrix_does(split: kgrec.Split) -> None:
+    model = LightGCN(split.train, epochs=1, num_layers=2)
+    size = len(model.users)
+    both = np.zeros((size + len(model.items),) * 2)
+    both[:size, size:] = model.liked.toarray()
+    both += both.T
+    degree = both.sum(0)
+    operator = both / np.sqrt(np.outer(degree, degree))
+    free = model.free.detach().numpy()
+    expected = (free + operator @ free + operator @ operator @ free) / 3
+    assert_allclose(np.vstack([model.user_emb, model.item_emb]), expected, atol=1e-5)
+
+
+def test_lightgcn_same_seed_gives_the_same_vectors(split: kgrec.Split) -> None:
+    one, other = (LightGCN(split.train, epochs=3, seed=4).item_emb for _ in range(2))
+    assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("make", [ItemKNN, EASE, LightGCN])
+def test_baseline_on_the_checkerboard_beats_popularity(split: kgrec.Split, make: type[Ranker]) -> None:
+    assert make(split.train).ndcg(split.test) > 1.3 * Popularity(split.train).ndcg(split.test)
+
+
+@pytest.mark.parametrize("make", [Popularity, ItemKNN, EASE, LightGCN])
+def test_baseline_never_lists_an_item_of_the_history(split: kgrec.Split, make: type[Ranker]) -> None:
+    lists = make(split.train).recommend_part(split.test, 20)
+    assert split.test.history is not None
+    pairs = ["user_id", "item_id"]
+    assert lists.height
+    assert not lists.join(split.test.history, on=pairs, how="semi").height

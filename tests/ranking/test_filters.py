@@ -1,0 +1,57 @@
+"""Filters by what the graph says of items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+import kgrec
+from kgrec.errors import ConfigError
+from kgrec.ranking.filters import allowed_items
+from kgrec.tensors.vocabulary import Vocabulary
+
+CATALOGUE = kgrec.Dataset(
+    items=pl.DataFrame(
+        {
+            "item_id": ["a", "b", "c", "d"],
+            "brand": ["Ash", "Birch", "Ash", None],
+            "category": ["Shoes > Boots", "Shoes", "Shoestrings", None],
+            "price": [10.0, 20.0, 30.0, None],
+            "attributes": ['{"color": "red"}', '{"color": "blue", "size": "9"}', '{"color": "red"}', None],
+            "in_stock": [True, False, True, None],
+        }
+    ),
+    events=pl.DataFrame({"user_id": ["u"], "item_id": ["a"]}),
+)
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, "abcd"),
+        ({"price": (15, None)}, "bc"),
+        ({"price": (10, 20)}, "ab"),
+        ({"price": 20}, "b"),
+        ({"brand": "Ash"}, "ac"),
+        ({"brand": ["Ash", "Birch"]}, "abc"),
+        ({"brand": ["no such brand"]}, ""),
+        ({"category": "Shoes"}, "ab"),
+        ({"color": "red"}, "ac"),
+        ({"color": ["blue"], "size": "9"}, "b"),
+        ({"in_stock": True, "price": (None, 25)}, "a"),
+    ],
+)
+def test_filters_let_pass_what_they_say(filters: dict[str, Any], expected: str) -> None:
+    items = Vocabulary(CATALOGUE.items["item_id"])
+    allowed = allowed_items(kgrec.KnowledgeGraph.from_dataset(CATALOGUE), items, filters)
+    assert "".join(items.ids.filter(pl.Series(allowed))) == expected
+
+
+def test_filters_with_faults_list_every_one() -> None:
+    items = Vocabulary(CATALOGUE.items["item_id"])
+    with pytest.raises(ConfigError, match=r"(?s)2 faults.*'colour' is no property.*brand.*'price' can't be 'cheap'"):
+        allowed_items(
+            kgrec.KnowledgeGraph.from_dataset(CATALOGUE), items, {"colour": "red", "price": "cheap", "brand": "Ash"}
+        )
