@@ -60,7 +60,9 @@ class RecommenderConfig:
     )
 
     use_user_vectors: bool = _setting(True, "learn a vector of each user's own beside what the history says")
-    user_dropout: float = _setting(0.2, "how often a user's own vector is left out in training", 0.0, 1.0)
+    user_events: float = _setting(
+        8.0, "events at which a user's own vector is left out of half of the steps; less often with more", 0.0, 1e6
+    )
 
     click_weight: float = _setting(0.1, "alpha: weight of the click loss (binary cross-entropy)", 0.0, 1e6)
     ranking_weight: float = _setting(1.0, "beta: weight of the ranking loss (softmax)", 0.0, 1e6)
@@ -75,14 +77,14 @@ class RecommenderConfig:
     item_weights_kept: int = _setting(500, "weights kept of each item, the largest", 1)
     item_share: float = _setting(1.0, "weight of the closed form's score; validation chooses where there is one", 0.0)
 
-    epochs: int = _setting(60, "passes over the events, at most", 1, 100_000)
+    epochs: int = _setting(100, "passes over the events, at most", 1, 100_000)
     patience: int | None = _setting(
         2, "looks at validation without a gain before a smaller step, at last the end; None: run all epochs", 1
     )
     validation_metric: ValidationMetric = _setting("ndcg", "what early stopping watches")
     validation_k: int = _setting(10, "cutoff of the validation metric", 1, 10_000)
     batch_size: int = _setting(2048, "events in a step, about", 1)
-    learning_rate: float = _setting(1.5e-3, "peak step size of AdamW", 1e-8, 10.0)
+    learning_rate: float = _setting(1e-3, "peak step size of AdamW", 1e-8, 10.0)
     weight_decay: float = _setting(0.0, "AdamW's decay of the dense weights", 0.0, 10.0)
     dropout: float = _setting(0.2, "share of the sequence encoder's activations dropped in training", 0.0, 0.95)
     id_scale: float = _setting(0.1, "starting norm of each node's own vector, beside unit text vectors", 0.0, 10.0)

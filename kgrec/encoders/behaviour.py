@@ -20,7 +20,7 @@ class BehaviourEncoder(nn.Module):
     The first is the mean of the item vectors, weighted by event type and by how many events ago it was; it has few
     parameters and carries the sparse data sets. The second is a causal transformer over the same vectors. The third is
     a free vector of each known user, which carries the dense ones; in training it is left out at random, so that the
-    other two can stand alone for users never seen.
+    other two can stand alone for users never seen, and the more often the less it has to learn from.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ class BehaviourEncoder(nn.Module):
     event_weights : mapping of event name to starting weight
     num_users : int
         Users with a vector of their own; 0 for none.
-    user_dropout : float
-        How often a user's own vector is left out in training.
+    user_events : float
+        Events at which a user's own vector is left out of half of the steps; of n events, user_events / (n + it).
 
     Source: Kang and McAuley 2018 (SASRec) for the causal transformer; Koren 2008 (SVD++), eq. 15, for a free vector
     beside those of the items; Volkovs et al. 2017 (DropoutNet) for leaving it out. Differs: item vectors come from the
@@ -57,11 +57,11 @@ class BehaviourEncoder(nn.Module):
         recency: float,
         event_weights: Mapping[str, float],
         num_users: int = 0,
-        user_dropout: float = 0.0,
+        user_events: float = 0.0,
     ) -> None:
         super().__init__()
         self.own = nn.Parameter(torch.randn(num_users, dim) * (OWN_NORM * dim**-0.5))
-        self.user_dropout = user_dropout
+        self.user_events = user_events
         weights = torch.tensor([event_weights.get(name, 1.0) for name in EVENT_NAMES])
         self.event_log_weight = nn.Parameter(weights.log())
         self.recency_logit = nn.Parameter(torch.logit(torch.tensor(recency)))
@@ -104,7 +104,7 @@ class BehaviourEncoder(nn.Module):
         if self.transformer is not None:
             user = user + self._following(events, kinds)
         if len(self.own):
-            user = user + self._own(batch.user)[:, None]
+            user = user + self._own(batch)[:, None]
         return functional.normalize(user, dim=-1)
 
     def _recent_mean(self, events: Tensor) -> Tensor:
@@ -114,10 +114,12 @@ class BehaviourEncoder(nn.Module):
         decay = torch.sigmoid(self.recency_logit) ** back.clamp(min=0)
         return torch.where(back >= 0, decay, 0.0) @ events
 
-    def _own(self, user: Tensor) -> Tensor:
+    def _own(self, batch: Batch) -> Tensor:
+        user = batch.user
         known = (user >= 0) & (user < len(self.own))
-        if self.training and self.user_dropout:
-            known &= torch.rand(len(user)).to(user.device) >= self.user_dropout
+        if self.training:
+            left_out = self.user_events / (self.user_events + batch.length.clamp(min=1))
+            known &= torch.rand(len(user)).to(user.device) >= left_out
         return self.own[user.clamp(0, len(self.own) - 1)] * known[:, None]
 
     def _following(self, events: Tensor, kinds: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def behaviour_encoder(config: RecommenderConfig, num_users: int, *, ordered: boo
         recency=config.recency,
         event_weights=config.event_weights,
         num_users=num_users if config.use_user_vectors else 0,
-        user_dropout=config.user_dropout,
+        user_events=config.user_events,
     )
 
 

@@ -122,7 +122,7 @@ def test_behaviour_of_an_empty_history_is_the_newcomer() -> None:
 def test_behaviour_adds_the_own_vector_of_users_it_knows_and_of_no_other() -> None:
     torch.manual_seed(0)
     plain = {"length": 5, "layers": 0, "heads": 2, "dropout": 0.0, "recency": 0.5, "event_weights": {}}
-    encoder = BehaviourEncoder(8, **plain, num_users=2, user_dropout=1.0)
+    encoder = BehaviourEncoder(8, **plain, num_users=2, user_events=1e9)
     batch = dataclasses.replace(_batch([[0, 1], [0, 1], [0, 1]]), user=torch.tensor([1, -1, 2]))
     items = torch.eye(8)[:2]
     known, stranger, newer = encoder.eval()(items, batch)
