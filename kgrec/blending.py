@@ -187,7 +187,7 @@ def _choose_share(model: FittedModel, truth: _Truth) -> float:
         closed_form = torch.from_numpy(model.item_weights.scores(histories)).to(network.device)
         for share in SHARES:
             scores = network + share * closed_form
-            total[share] += len(part.users) * part.ndcg(lambda a, b, rows=scores: rows[a:b].clone(), histories)  # type: ignore[misc]
+            total[share] += len(part.users) * part.ndcg(lambda a, b, rows=scores: rows[a:b], histories)  # type: ignore[misc]
     found = {share: value / len(truth.users) for share, value in total.items()}
     logger.info("validation ndcg@%d by share of the closed form: %s", K, found)
     return max(found, key=lambda share: found[share])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import multiprocessing
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from kgrec.baselines import EASE, ItemKNN, LightGCN, Popularity, Ranker
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset, Split
+from kgrec.evaluating import part_click_metrics
 from kgrec.evaluation.list_metrics import list_metrics
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.evaluation.slices import slice_metrics
@@ -30,7 +30,6 @@ Run = tuple[str, int | None]  # model and seed
 SIMPLE = ("popularity", "item-kNN", "EASE", "EASE with text and graph")  # without randomness
 PEERS = (*SIMPLE, "LightGCN")
 FUSED = "kgrec"
-_MAXRSS_PER_GB = 1e9 if sys.platform == "darwin" else 1e6  # bytes there, kilobytes here
 SHUFFLED = "kgrec with shuffled graph"
 ABLATIONS: dict[str, dict[str, bool]] = {
     "kgrec without graph": {"use_graph": False},
@@ -112,15 +111,23 @@ def _row(
     model = _train(name, split, config, seed)
     row: dict[str, Any] = {"model": name, "seed": seed, "seconds": time.perf_counter() - begun}
     if alone:
-        row["memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MAXRSS_PER_GB
-    row |= measure(model, split.parts[part], ks)
+        row["memory_gb"] = _peak_memory_gb()
+    lists = model.recommend_part(split.parts[part], max(ks))
+    row |= measure(model, split.parts[part], ks, lists)
     if slices:
-        lists = model.recommend_part(split.parts[part], max(ks))
         for values in slice_metrics(lists, split.parts[part], split.train, ks).to_dicts():
             of = values.pop("slice")
             row |= {f"{metric}, {of}": value for metric, value in values.items()}
         row |= list_metrics(lists, split.train, ks[0])
     return row
+
+
+def _peak_memory_gb() -> float:
+    """The most memory that this process has held."""
+    import resource  # not on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e9 if sys.platform == "darwin" else 1e6)  # bytes there, kilobytes here
 
 
 def summary(rows: pl.DataFrame) -> pl.DataFrame:
@@ -150,15 +157,22 @@ def _train(name: str, split: Split, config: RecommenderConfig, seed: int | None)
             return LightGCN(split.train, split.validation, seed=seed or 0)
     change = {} if name == FUSED else ABLATIONS[name]
     variant = dataclasses.replace(config, **change)  # type: ignore[arg-type]
-    graph = KnowledgeGraph.from_dataset(split.train)
-    if name == SHUFFLED:
-        graph = shuffle_graph(graph, seed or 0)
+    graph = shuffle_graph(KnowledgeGraph.from_dataset(split.train), seed or 0) if name == SHUFFLED else None
     return KGRecommender(variant, seed=seed or 0).fit(split.train, validation=split.validation, graph=graph)
 
 
-def measure(model: Model, part: Dataset, ks: Sequence[int] = (10, 20)) -> dict[str, float]:
-    """Every metric that the model has on a part: click metrics only where it predicts clicks."""
+def measure(
+    model: Model, part: Dataset, ks: Sequence[int] = (10, 20), lists: pl.DataFrame | None = None
+) -> dict[str, float]:
+    """Every metric that the model has on a part: click metrics only where it predicts clicks.
+
+    Parameters
+    ----------
+    lists : frame, optional
+        The model's lists for the part, of `max(ks)` items, where they are at hand.
+    """
+    lists = model.recommend_part(part, max(ks)) if lists is None else lists
+    metrics = ranking_metrics(lists, part.interactions, ks=ks, num_items=part.items.height)
     if isinstance(model, KGRecommender):
-        return model.evaluate(part, ks)
-    lists = model.recommend_part(part, max(ks))
-    return ranking_metrics(lists, part.interactions, ks=ks, num_items=part.items.height)
+        metrics |= part_click_metrics(model.model_, part, model.seed)
+    return metrics

@@ -25,7 +25,7 @@ def part_metrics(model: FittedModel, part: Dataset, ks: Sequence[int], seed: int
     if not wanted.height:
         raise DataError("evaluate: the part has no interaction")
     metrics = ranking_metrics(part_lists(model, part, max(ks)), wanted, ks=ks, num_items=len(model.items))
-    return {**metrics, **_click_metrics(model, part, seed)}
+    return {**metrics, **part_click_metrics(model, part, seed)}
 
 
 def part_lists(model: FittedModel, part: Dataset, k: int) -> pl.DataFrame:
@@ -40,7 +40,8 @@ def _before(model: FittedModel, part: Dataset, users: pl.Series) -> Histories:
     return build_histories(interactions_of(part.history), Vocabulary(users), model.items, model.users)
 
 
-def _click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str, float]:
+def part_click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str, float]:
+    """The click metrics among `part_metrics`."""
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"evaluate"]))
     users = Vocabulary(part.events[c.USER_ID].unique(maintain_order=True))
     histories = _before(model, part, users.ids)

@@ -6,14 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kgrec.baselines.ranker import Ranker, rows_of
+from kgrec.baselines.ranker import Ranker
 from kgrec.data.dataset import Dataset
 from kgrec.encoders.text import TextEncoder
 from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.models.fusion import TEXT
+from kgrec.models.closed_form import zero_diagonal_ridge
+from kgrec.models.node_features import add_text
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.ranking.search import coordinate_search
-from kgrec.tensors.hetero import PRODUCT, hetero_data, node_texts
+from kgrec.tensors.hetero import PRODUCT, hetero_data
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
@@ -44,7 +45,7 @@ class EASE(Ranker):
             rows = events.clone()
             for name, part in products.items():
                 rows.add_(part, alpha=settings[name])
-            return _fit(rows, settings["penalty"])
+            return zero_diagonal_ridge(rows, settings["penalty"])
 
         def ndcg(settings: dict[str, float]) -> float:
             self.weights = fit(settings)
@@ -57,24 +58,14 @@ class EASE(Ranker):
         self.weights = fit(self.settings)
 
     def scores(self, histories: Histories) -> Tensor:
-        rows = rows_of(histories, len(self.items))
+        rows = self.rows(histories)
         return torch.from_numpy(rows @ self.weights.numpy())
-
-
-def _fit(products: Tensor, penalty: float) -> Tensor:
-    penalised = products + penalty * torch.eye(len(products))
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(penalised))
-    weights = inverse.div_(-inverse.diagonal().clone())
-    weights.fill_diagonal_(0.0)
-    return weights
 
 
 def _side_products(train: Dataset, items: Vocabulary) -> dict[str, Tensor]:
     """Inner products of the items by text and by graph, where they have any."""
     graph = KnowledgeGraph.from_dataset(train)
     data, every = hetero_data(graph, items), np.arange(len(items))
-    vectors = TextEncoder(None, device=torch.device("cpu")).encode(node_texts(graph, PRODUCT, data[PRODUCT].node_id))
-    if vectors.any():
-        data[PRODUCT][TEXT] = torch.from_numpy(vectors)
+    add_text(data, graph, [PRODUCT], TextEncoder(None, device=torch.device("cpu")))
     products = {"text": text_products(data, every), "graph": graph_products(data, every)}
     return {name: part for name, part in products.items() if part is not None}

@@ -7,7 +7,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from kgrec.baselines.ranker import Ranker, rows_of
+from kgrec.baselines.ranker import Ranker
 from kgrec.data.dataset import Dataset
 from kgrec.tensors.sequences import Histories
 
@@ -34,10 +34,10 @@ class ItemKNN(Ranker):
         self.cosine = _strongest(cosine, neighbours)
 
     def scores(self, histories: Histories) -> Tensor:
-        return torch.from_numpy((rows_of(histories, len(self.items)) @ self.cosine).toarray().astype(np.float32))
+        return torch.from_numpy((self.rows(histories) @ self.cosine).toarray().astype(np.float32))
 
 
-def _strongest(matrix: sparse.csr_array, count: int) -> sparse.csr_array:
+def _strongest(matrix: sparse.csr_matrix, count: int) -> sparse.csr_array:
     coo = matrix.tocoo()
     order = np.lexsort((coo.col, -coo.data, coo.row))
     row = coo.row[order]

@@ -10,7 +10,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional
 
-from kgrec.baselines.ranker import Ranker, rows_of
+from kgrec.baselines.ranker import Ranker
 from kgrec.data.dataset import Dataset
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.sparse import Adjacency, csr_tensor, sparse_product
@@ -97,14 +97,14 @@ class LightGCN(Ranker):
     @torch.no_grad()
     def scores(self, histories: Histories) -> Tensor:
         index = np.full(histories.num_users, -1) if histories.user is None else histories.user
-        vectors = torch.from_numpy(rows_of(histories, len(self.items)) @ self.item_emb.numpy())
+        vectors = torch.from_numpy(self.rows(histories) @ self.item_emb.numpy())
         known = index >= 0
         vectors[torch.from_numpy(known)] = self.user_emb[torch.from_numpy(index[known])]
         scores: Tensor = vectors @ self.item_emb.T
         return scores
 
 
-def _normalised(matrix: sparse.csr_array) -> Adjacency:
+def _normalised(matrix: sparse.csr_matrix) -> Adjacency:
     """Users and items with an edge for each pair, divided by the roots of both degrees."""
     both = sparse.block_array([[None, matrix], [matrix.T, None]]).tocsr()
     degree = np.asarray(both.sum(axis=0)).ravel()

@@ -10,6 +10,8 @@ import polars as pl
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.errors import DataError
+from kgrec.evaluation.slices import counts_of
+from kgrec.graph.quality.measures import gini
 
 
 def list_metrics(
@@ -48,13 +50,15 @@ def list_metrics(
         raise DataError("list metrics: there is no list, or a listed item is not in the catalogue")
     index = shown["place"].to_numpy().astype(np.int64)
     liked = train.interactions
-    events = _per_item(liked.group_by(c.ITEM_ID).len("count"), items)
-    people = _per_item(liked.group_by(c.ITEM_ID).agg(pl.col(c.USER_ID).n_unique().alias("count")), items)
+    events, people = (
+        counts_of(items.to_frame(), rows, c.ITEM_ID).to_numpy().astype(np.float64)
+        for rows in (liked, liked.unique([c.USER_ID, c.ITEM_ID]))
+    )
     exposure = np.bincount(index, minlength=len(items))
     users = max(liked[c.USER_ID].n_unique(), 1)
     metrics = {
         f"coverage@{k}": float(np.mean(exposure > 0)),
-        f"gini@{k}": _gini(exposure),
+        f"gini@{k}": gini(exposure),
         f"novelty@{k}": float(np.mean(-np.log2((people[index] + 1) / (users + 1)))),
         f"popularity_lift@{k}": float(np.mean(events[index]) * events.sum() / max(np.square(events).sum(), 1.0)),
     }
@@ -62,17 +66,6 @@ def list_metrics(
     for name, matrix in (vectors or {}).items():
         metrics[f"diversity_{name}@{k}"] = _diversity(user, matrix[index])
     return metrics
-
-
-def _per_item(counts: pl.DataFrame, items: pl.Series) -> np.ndarray:
-    joined = pl.DataFrame({c.ITEM_ID: items}).join(counts, on=c.ITEM_ID, how="left", maintain_order="left")
-    return joined["count"].fill_null(0).to_numpy().astype(np.float64)
-
-
-def _gini(exposure: np.ndarray) -> float:
-    ascending = np.sort(exposure).astype(np.float64)
-    size = len(ascending)
-    return float((2 * np.arange(1, size + 1) - size - 1) @ ascending / (size * ascending.sum()))
 
 
 def _diversity(user: np.ndarray, vectors: np.ndarray) -> float:

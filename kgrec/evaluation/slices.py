@@ -24,8 +24,8 @@ def slices(part: Dataset, train: Dataset) -> dict[str, pl.DataFrame]:
         `short histories` and `long histories` (the users with train events, cut at their median); a slice may be empty.
     """
     wanted, liked = part.interactions.select(c.USER_ID, c.ITEM_ID).unique(maintain_order=True), train.interactions
-    of_item = _counts(wanted, liked, c.ITEM_ID)
-    of_user = _counts(wanted, liked, c.USER_ID)
+    of_item = counts_of(wanted, liked, c.ITEM_ID)
+    of_user = counts_of(wanted, liked, c.USER_ID)
     median = of_user.filter(of_user > 0).median()
     is_short = of_user <= (median if isinstance(median, float) else 0.0)
     return {
@@ -55,7 +55,7 @@ def slice_metrics(
     return pl.DataFrame(rows)
 
 
-def _counts(wanted: pl.DataFrame, liked: pl.DataFrame, key: str) -> pl.Series:
-    """Train events of the item, or user, of each pair."""
-    counts = liked.group_by(key).len(_COUNT)
-    return wanted.join(counts, on=key, how="left", maintain_order="left")[_COUNT].fill_null(0)
+def counts_of(rows: pl.DataFrame, events: pl.DataFrame, key: str) -> pl.Series:
+    """How many events share the key, item_id or user_id, of each row."""
+    counts = events.group_by(key).len(_COUNT)
+    return rows.join(counts, on=key, how="left", maintain_order="left")[_COUNT].fill_null(0)

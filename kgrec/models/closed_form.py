@@ -76,19 +76,36 @@ def fit_item_weights(
     Source: Steck 2019 (EASE), eq. 8, for the zero diagonal; Choi et al. 2021 (SLIST), eq. 10, for rows of what came
     before. Differs: both kinds of row and the side information in one regression, pairs weighted by their distance.
     """
-    gram, goal = (
-        torch.from_numpy(part.astype(np.float32).toarray())
-        for part in products or event_products(histories, num_items, recency)
-    )
+    before, forward = products or event_products(histories, num_items, recency)
+    parts = (before, forward) if histories.ordered else (before,)  # without an order both are the same
+    dense = [torch.from_numpy(part.astype(np.float32).toarray()) for part in parts]
     if side is not None:
-        gram += side
-        goal += side
+        for part in dense:
+            part += side
+    weights = zero_diagonal_ridge(dense[0], penalty, *dense[1:])
+    return ItemWeights(_largest(weights, keep), recency if histories.ordered else 1.0)
+
+
+def zero_diagonal_ridge(gram: Tensor, penalty: float, goal: Tensor | None = None) -> Tensor:
+    """B with a zero diagonal, the least |Y - X B|^2 + penalty |B|^2; `gram` is written to.
+
+    Parameters
+    ----------
+    gram : Tensor, shape (num_items, num_items)
+        X'X.
+    goal : Tensor, shape (num_items, num_items), optional
+        X'Y; None: Y = X, which takes half of the work.
+
+    Source: Steck 2019 (EASE), eq. 8.
+    """
     gram.diagonal().add_(penalty)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
-    weights = torch.mm(inverse, goal, out=gram)
-    weights.addcmul_(inverse, weights.diagonal() / inverse.diagonal(), value=-1.0)
-    weights.fill_diagonal_(0.0)
-    return ItemWeights(_largest(weights, keep), recency if histories.ordered else 1.0)
+    if goal is None:
+        weights = inverse.div_(-inverse.diagonal().clone())
+    else:
+        weights = torch.mm(inverse, goal, out=gram)
+        weights.addcmul_(inverse, weights.diagonal() / inverse.diagonal(), value=-1.0)
+    return weights.fill_diagonal_(0.0)
 
 
 def event_products(histories: Histories, num_items: int, recency: float) -> EventProducts:

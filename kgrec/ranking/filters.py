@@ -14,8 +14,8 @@ from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.tensors.hetero import PRODUCT
 from kgrec.tensors.vocabulary import Vocabulary
 
-_BRAND, _CATEGORY, _VALUE = "Brand", "Category", "AttributeValue"
-Values = dict[str, pl.DataFrame]  # name of a filter -> item (id), value
+_VALUE = "AttributeValue"
+_LABELS = {"brand": "Brand", "category": "Category"}
 
 
 def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str, Any]) -> np.ndarray:
@@ -33,15 +33,16 @@ def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str
     ConfigError
         Listing every name that no product has and every filter that does not fit its values.
     """
-    allowed, faults, known = np.ones(len(items), dtype=bool), [], _values(graph)
+    allowed, faults, known = np.ones(len(items), dtype=bool), [], _names(graph)
     for name, wanted in filters.items():
         if name not in known:
-            faults.append(f"{name!r} is no property of a product; there are {list_first(sorted(known), limit=20)}")
+            faults.append(f"{name!r} is no property of a product; there are {list_first(known, limit=20)}")
             continue
+        values = _values(graph, name)
         try:
-            passing = known[name].filter(_passes(known[name], wanted, is_path=name == "category"))
+            passing = values.filter(_passes(values["value"], wanted, is_path=name == "category"))
         except (TypeError, ValueError, pl.exceptions.PolarsError):
-            faults.append(f"{name!r} can't be {wanted!r}: its values are {known[name].schema['value']}")
+            faults.append(f"{name!r} can't be {wanted!r}: its values are {values.schema['value']}")
             continue
         place = items.index(passing[ID])
         now = np.zeros(len(items), dtype=bool)
@@ -51,27 +52,34 @@ def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str
     return allowed
 
 
-def _values(graph: KnowledgeGraph) -> Values:
-    found: Values = {}
-    for (head, _, tail), edges in graph.edges.items():
-        if head != PRODUCT or tail not in (_BRAND, _CATEGORY, _VALUE):
-            continue
-        pairs = edges.select(pl.col(HEAD_ID).alias(ID), pl.col(TAIL_ID).alias("value"))
-        if tail == _VALUE:
-            named = graph.nodes[_VALUE].select(pl.col(ID).alias("value"), "name", pl.col("value").alias("said"))
-            for (name,), rows in pairs.join(named, on="value").group_by("name"):
-                found[str(name)] = rows.select(ID, pl.col("said").alias("value"))
-        else:
-            found[tail.lower()] = pairs
-    products = graph.nodes.get(PRODUCT, pl.DataFrame({ID: []}))
-    for name in products.columns:
-        if name != ID:
-            found[name] = pl.DataFrame({ID: products[ID], "value": products[name]})
-    return found
+def _names(graph: KnowledgeGraph) -> list[str]:
+    """Everything that a filter may be on."""
+    attributes = graph.nodes[_VALUE]["name"].drop_nulls().unique().to_list() if _VALUE in graph.nodes else []
+    linked = [name for name, label in _LABELS.items() if label in graph.nodes]
+    return sorted({*attributes, *linked, *_products(graph).columns} - {ID})
 
 
-def _passes(rows: pl.DataFrame, wanted: Any, *, is_path: bool) -> pl.Series:
-    value = rows["value"]
+def _products(graph: KnowledgeGraph) -> pl.DataFrame:
+    return graph.nodes.get(PRODUCT, pl.DataFrame(schema={ID: pl.String}))
+
+
+def _values(graph: KnowledgeGraph, name: str) -> pl.DataFrame:
+    """Item (id) and value, a row for each: a property before a brand or category, those before an attribute."""
+    products = _products(graph)
+    if name in products.columns:
+        return pl.DataFrame({ID: products[ID], "value": products[name]})
+    label = _LABELS[name] if _LABELS.get(name) in graph.nodes else _VALUE
+    links = [table for (head, _, tail), table in graph.edges.items() if (head, tail) == (PRODUCT, label)]
+    ends = [table.select(pl.col(HEAD_ID).alias(ID), pl.col(TAIL_ID).alias("value")) for table in links]
+    pairs = pl.concat([pl.DataFrame(schema={ID: pl.String, "value": pl.String}), *ends])
+    if label != _VALUE:
+        return pairs
+    named = graph.nodes[_VALUE].filter(pl.col("name") == name).select(pl.col(ID).alias("value"), said="value")
+    return pairs.join(named, on="value").select(ID, value="said")
+
+
+def _passes(value: pl.Series, wanted: Any, *, is_path: bool) -> pl.Series:
+    """Whether each value is what is wanted; never null."""
     if isinstance(wanted, tuple):
         low, high = wanted
         if not value.dtype.is_numeric():
@@ -82,12 +90,10 @@ def _passes(rows: pl.DataFrame, wanted: Any, *, is_path: bool) -> pl.Series:
     several = isinstance(wanted, Collection) and not isinstance(wanted, str)
     choices = list(wanted) if several else [wanted]
     if is_path:
-        below = [value.str.starts_with(f"{choice}{CATEGORY_SEPARATOR}") for choice in choices]
-        return (
-            pl.DataFrame([value.is_in(choices), *(part.alias(str(n)) for n, part in enumerate(below))])
-            .select(pl.any_horizontal(pl.all()))
-            .to_series()
-        )
+        passes = value.is_in(choices)
+        for choice in choices:
+            passes |= value.str.starts_with(f"{choice}{CATEGORY_SEPARATOR}")
+        return passes.fill_null(value=False)
     if any(isinstance(choice, str) != (value.dtype == pl.String) for choice in choices):
         raise TypeError
     return value.is_in(pl.Series(choices).cast(value.dtype).implode()).fill_null(value=False)

@@ -65,7 +65,9 @@ class Histories:
         begin = np.where(users >= 0, self.start[users], 0)
         start = np.concatenate([[0], np.cumsum(lengths)])
         rows = np.repeat(begin - start[:-1], lengths) + np.arange(start[-1])
-        user = None if self.user is None else np.where(users >= 0, self.user[users], -1) if self.num_users else users
+        user = self.user
+        if user is not None:
+            user = np.where(users >= 0, user[users], -1) if len(user) else users
         return Histories(start, self.item_index[rows], self.event_index[rows], self.timestamp[rows], self.ordered, user)
 
     def renumber(self, place: np.ndarray) -> Histories:

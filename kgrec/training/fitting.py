@@ -23,14 +23,15 @@ from kgrec.encoders.text import TextEncoder
 from kgrec.errors import DataError
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel
-from kgrec.models.fusion import KNOWLEDGE, TEXT
+from kgrec.models.fusion import KNOWLEDGE
 from kgrec.models.network import ItemVectors, RecommenderNetwork
+from kgrec.models.node_features import add_text
 from kgrec.tensors.clicks import click_examples
 from kgrec.tensors.geometric import HeteroData
-from kgrec.tensors.hetero import PRODUCT, hetero_data, node_texts
+from kgrec.tensors.hetero import PRODUCT, hetero_data
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary
-from kgrec.training.loop import Training, TrainingData
+from kgrec.training.loop import Run, Training, TrainingData
 
 logger = logging.getLogger(__name__)
 Validate = Callable[[FittedModel], float]
@@ -72,10 +73,13 @@ def fit_model(
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"examples"]))
     examples = click_examples(dataset.events, histories, users, items, draws)
     data = features(graph, items, config, seed=seed, device=device, progress=progress)
-    titles = dataset.items[c.TITLE] if c.TITLE in dataset.items.columns else pl.Series([None] * len(items))
+    titles = (
+        dataset.items[c.TITLE] if c.TITLE in dataset.items.columns else pl.Series([None] * len(items), dtype=pl.String)
+    )
 
-    def start(settings: RecommenderConfig) -> tuple[FittedModel, RecommenderNetwork, Training]:
-        """A model that is trained as far as it takes to tell temperatures apart, where there is a choice."""
+    def start(temperature: float) -> tuple[FittedModel, RecommenderNetwork, Training]:
+        """A model, its network and the training of both, not begun."""
+        settings = replace(config, temperature=temperature)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_stream(seed, b"network"))
             network = RecommenderNetwork(settings, data, len(items), len(users), ordered=histories.ordered)
@@ -85,7 +89,7 @@ def fit_model(
             config=config,
             users=users,
             items=items,
-            titles=titles.cast(pl.String),
+            titles=titles,
             histories=histories,
             network=network.serving,
             vectors=_vectors(network),
@@ -98,23 +102,25 @@ def fit_model(
             return validate(model) if validate else 0.0
 
         training = Training(
-            network,
-            TrainingData(histories, examples),
-            settings,
-            seed=seed,
-            device=device,
+            Run(network, TrainingData(histories, examples), settings, seed, device),
             validate=watch if validate else None,
             on_best=(lambda: _checkpoint(network, checkpoint)) if checkpoint else None,
             progress=progress,
         )
         return model, network, training
 
-    candidates = [start(settings) for settings in _candidates(config, chooses=validate is not None)]
-    if len(candidates) > 1:
-        for _, _, training in candidates:
-            training.advance(PILOT)
-    model, network, training = max(candidates, key=lambda candidate: candidate[2].best)
-    tried = {f"{other.network.scorer.temperature.item():g}": pilot.best for other, _, pilot in candidates}
+    tried: dict[str, float] = {}
+    temperatures = _temperatures(config, chooses=validate is not None)
+    best = start(temperatures[0])
+    if len(temperatures) > 1:
+        pilots = [best, *(start(temperature) for temperature in temperatures[1:])]
+        tried = {
+            f"{temperature:g}": pilot[2].advance(PILOT).best
+            for temperature, pilot in zip(temperatures, pilots, strict=True)
+        }
+        best = max(pilots, key=lambda pilot: pilot[2].best)
+        del pilots  # the others' weights
+    model, network, training = best
     log = training.finish()
     model.vectors = _vectors(network)
     model.network.eval().requires_grad_(requires_grad=False)
@@ -123,18 +129,17 @@ def fit_model(
         "data": dataset.fingerprint(),
         "device": str(device),
         **about(),
-        "temperatures": tried if len(candidates) > 1 else {},
+        "temperatures": tried,
         "training": log.to_dict(),
     }
     return model, data
 
 
-def _candidates(config: RecommenderConfig, *, chooses: bool) -> list[RecommenderConfig]:
-    """The configuration with each temperature to try: one where it is given or nothing can choose."""
+def _temperatures(config: RecommenderConfig, *, chooses: bool) -> tuple[float, ...]:
+    """Those to try: one where it is given or nothing can choose."""
     if config.temperature is not None:
-        return [config]
-    can_choose = chooses and config.patience is not None
-    return [replace(config, temperature=value) for value in (TEMPERATURES if can_choose else TEMPERATURES[:1])]
+        return (config.temperature,)
+    return TEMPERATURES if chooses and config.patience is not None else TEMPERATURES[:1]
 
 
 def features(
@@ -151,14 +156,7 @@ def features(
     if config.use_text:
         encoder = TextEncoder(config.text_model, device=device, max_length=config.text_max_length)
         labels = data.node_types if config.use_graph else [PRODUCT]
-        texts = {label: node_texts(graph, label, data[label].node_id) for label in labels}
-        vectors = encoder.encode([text for label in labels for text in texts[label]], progress=progress)
-        begin = 0
-        for label in labels:
-            own = vectors[begin : begin + len(texts[label])]
-            begin += len(texts[label])
-            if own.any():
-                data[label][TEXT] = torch.from_numpy(own)
+        add_text(data, graph, labels, encoder, progress=progress)
     if config.use_graph and data.edge_types:
         generator = torch.Generator().manual_seed(_stream(seed, b"knowledge"))
         embedded = train_knowledge(

@@ -52,10 +52,11 @@ class TrainingData:
 
 
 class Training:
-    """Fits a network in place, seeded and early-stopped; may pause between epochs.
+    """Fits the network of a run in place, early-stopped; may pause between epochs.
 
     Parameters
     ----------
+    run : Run
     validate : callable, optional
         The validation metric of the network as it is, higher is better. Without it, or with `config.patience` None,
         every epoch is run, the step size falls along a cosine and the last weights stay.
@@ -70,24 +71,19 @@ class Training:
 
     def __init__(
         self,
-        network: RecommenderNetwork,
-        data: TrainingData,
-        config: RecommenderConfig,
+        run: Run,
         *,
-        seed: int,
-        device: torch.device,
         validate: Callable[[], float] | None = None,
         on_best: Callable[[], None] | None = None,
         progress: bool = False,
     ) -> None:
-        self.network, self.config, self.progress = network, config, progress
+        self.run, self.network, self.config, self.progress = run, run.network, run.config, progress
         self.on_best = on_best or (lambda: None)
-        self.watch = validate if config.patience is not None else None
-        self.run = _Run(network, data, config, seed, device)
+        self.watch = validate if self.config.patience is not None else None
         self.log, self.epoch, self.best = TrainingLog(), 0, -math.inf
-        self._best_state = copy.deepcopy(network.state_dict())
+        self._best_state = copy.deepcopy(self.network.state_dict())
         self._stale, self._decays, self._stopped = 0, 0, False
-        self._look = max(1, math.ceil(LEAST_STEPS / self.run.steps_per_epoch)) if self.watch else 1
+        self._look = max(1, math.ceil(LEAST_STEPS / run.steps_per_epoch)) if self.watch else 1
 
     def advance(self, steps: int | None = None) -> Training:
         """Train on, for about so many steps at the most; None: to the end."""
@@ -168,7 +164,7 @@ def _base_rate(examples: ClickExamples, config: RecommenderConfig) -> float:
             return 1 / (1 + config.click_negatives)
 
 
-class _Run:
+class Run:
     """The optimiser, the random streams and the windows of one training."""
 
     def __init__(
