@@ -9,12 +9,18 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import polars as pl
 import torch
-from scipy import sparse
 from torch import Tensor
 
 from kgrec.data import columns as c
 from kgrec.evaluation.metrics import metrics_at
-from kgrec.models.closed_form import EventProducts, ItemWeights, event_products, fit_item_weights
+from kgrec.models.closed_form import (
+    EventProducts,
+    ItemWeights,
+    event_products,
+    fit_item_weights,
+    history_scores,
+    keep_largest,
+)
 from kgrec.models.fitted import FittedModel
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.ranking.search import coordinate_search
@@ -25,17 +31,24 @@ from kgrec.tensors.vocabulary import places
 
 logger = logging.getLogger(__name__)
 
-TRIED_ITEMS, TRIED_USERS = 3_000, 4_000  # settings are chosen on the items with the most events, for some users
+TRIED_USERS = 6_000  # settings are chosen for some users
+WORK = 1e13  # num_items ** 3 of all candidates together, about: few are tried where the catalogue is large
 SCALE_USERS = 1_000
 K = 10  # NDCG@K chooses
 BLOCK = 1_024  # users at a time
+TRIED_SHARES = (0.1, 0.2, 0.5, 1.0, 3.0)  # beside a setting
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
-GRID: dict[str, tuple[float, ...]] = {
-    "recency": (0.4, 0.6, 0.8, 0.9, 0.95, 0.98),
-    "penalty": (30.0, 100.0, 300.0, 1000.0, 3000.0),
-    "text": (0.0, 10.0, 100.0, 1000.0),
-    "graph": (0.0, 0.3, 1.0, 3.0),
-}
+STEPS: tuple[tuple[str, tuple[float, ...]], ...] = (  # first what most often differs between shops
+    ("text", (10.0,)),
+    ("recency", (0.9,)),
+    ("penalty", (100.0, 1000.0)),
+    ("graph", (3.0,)),
+    ("recency", (0.4, 0.8, 0.95, 0.98)),
+    ("text", (0.0, 30.0, 300.0)),
+    ("penalty", (30.0, 3000.0)),
+    ("graph", (0.0, 0.3, 1.0, 10.0)),
+    ("recency", (0.4, 0.6, 0.8, 0.9, 0.95)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ class Settings:
     graph: float = 1.0
 
 
-FIRST = Settings(text=10.0)  # where the choice on validation begins
+FIRST = Settings(recency=0.6, text=100.0)  # where the choice on validation begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,8 @@ class _Task:
         absent = {"text": self.text is None, "graph": self.graph is None, "recency": not self.histories.ordered}
         return absent.get(name, False)
 
-    def fit(self, settings: Settings, keep: int | None = None, events: EventProducts | None = None) -> ItemWeights:
+    def fit(self, settings: Settings, device: torch.device, events: EventProducts | None = None) -> Tensor:
+        """The weights between these items."""
         side = None
         for products, weight in ((self.text, settings.text), (self.graph, settings.graph)):
             if products is not None and weight:
@@ -76,8 +90,8 @@ class _Task:
             side,
             recency=settings.recency,
             penalty=settings.penalty,
-            keep=keep,
             products=events,
+            device=device,
         )
 
 
@@ -93,20 +107,24 @@ def blend(model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None) -> 
     """
     config, counts = model.config, np.bincount(model.histories.item_index, minlength=len(model.items))
     by_count = np.argsort(-counts, kind="stable")
-    settings, share = Settings(), config.item_share
+    items, settings, share = np.sort(by_count[: config.item_weights_limit]), Settings(), config.item_share
+    task = _task(model, data, items)
     truth = None if wanted is None else _truth(model, wanted)
     if truth is not None:
-        few = np.sort(by_count[:TRIED_ITEMS])
-        within = truth.within(few, len(model.items))
-        settings = _choose(_task(model, data, few), within) if len(within.users) else settings
-    items = np.sort(by_count[: config.item_weights_limit])
-    weights = _task(model, data, items).fit(settings, config.item_weights_kept)
-    weights = _to_unit_scale(_spread(weights, items, len(model.items)), model.histories)
-    model.item_weights, model.item_share = weights, share
+        within = truth.within(items, len(model.items))
+        settings = _choose(model, task, within) if len(within.users) else settings
+    weights = keep_largest(
+        task.fit(settings, model.device),
+        items,
+        len(model.items),
+        keep=config.item_weights_kept,
+        recency=settings.recency if model.histories.ordered else 1.0,
+    )
+    model.item_weights, model.item_share = _to_unit_scale(weights, model.histories), share
     if truth is not None:
         model.item_share = _choose_share(model, truth)
     model.about["closed_form"] = {
-        **{name: getattr(settings, name) for name in GRID},
+        **asdict(settings),
         "share": model.item_share,
         "items": len(items),
     }
@@ -148,32 +166,41 @@ def _truth(model: FittedModel, wanted: pl.DataFrame) -> _Truth | None:
     if not pairs.shape[1]:
         return None
     users = np.unique(pairs[0])
-    if len(users) > TRIED_USERS:
-        users = users[np.linspace(0, len(users) - 1, TRIED_USERS).astype(np.int64)]
+    users = users[_evenly(len(users), TRIED_USERS)]
     pairs = pairs[:, np.isin(pairs[0], users)]
     return _Truth(users, np.searchsorted(users, pairs[0]), pairs[1])
 
 
 def _task(model: FittedModel, data: HeteroData, items: np.ndarray) -> _Task:
-    graph = graph_products(data, items) if model.config.use_graph else None
-    return _Task(items, model.histories.renumber(places(items, len(model.items))), text_products(data, items), graph)
+    text, graph = text_products(data, items), graph_products(data, items) if model.config.use_graph else None
+    histories = model.histories.renumber(places(items, len(model.items)))
+    return _Task(items, histories, *(None if part is None else part.to(model.device) for part in (text, graph)))
 
 
-def _choose(task: _Task, truth: _Truth) -> Settings:
-    """One setting after the other, those that lean on the others once more."""
-    histories = task.histories.take(truth.users)
+def _choose(model: FittedModel, task: _Task, truth: _Truth) -> Settings:
+    """The settings whose scores, added to the network's, rank best: one after the other, some once more."""
+    histories, num_items = task.histories.take(truth.users), len(task.items)
+    column = torch.from_numpy(task.items).to(model.device)
+    blocks = model.user_vectors(model.histories.take(truth.users)).split(BLOCK)  # type: ignore[no-untyped-call]
+    network = torch.cat([model.network_scores(users)[:, column] for users in blocks])
     # most candidates differ in other settings than this one, which alone shapes the products of the events
-    products = functools.cache(functools.partial(event_products, task.histories, len(task.items)))
+    products = functools.cache(functools.partial(event_products, task.histories, num_items))
 
     def ndcg(values: dict[str, float]) -> float:
         candidate = Settings(**values)
-        weights = task.fit(candidate, events=products(candidate.recency))
-        found = truth.ndcg(_score_rows(weights, histories), histories)
-        logger.info("closed form, %s: validation ndcg@%d %.4f", candidate, K, found)
-        return found
+        weights = task.fit(candidate, model.device, products(candidate.recency))
+        scores = history_scores(histories, weights, candidate.recency if histories.ordered else 1.0)
+        scores /= _deviation(scores) or 1.0
+        found = {
+            share: truth.ndcg(lambda a, b, share=share: network[a:b] + share * scores[a:b], histories)  # type: ignore[misc]
+            for share in TRIED_SHARES
+        }
+        logger.info("closed form, %s: validation ndcg@%d by share: %s", candidate, K, found)
+        return max(found.values())
 
-    order = ("recency", "penalty", "text", "graph", "penalty", "recency")
-    return Settings(**coordinate_search(asdict(FIRST), GRID, [name for name in order if not task.ignores(name)], ndcg))
+    steps = [step for step in STEPS if not task.ignores(step[0])]
+    most = max(2, round(WORK / num_items**3))
+    return Settings(**coordinate_search(asdict(FIRST), steps, ndcg, most))
 
 
 def _choose_share(model: FittedModel, truth: _Truth) -> float:
@@ -184,7 +211,7 @@ def _choose_share(model: FittedModel, truth: _Truth) -> float:
         part = truth.block(begin, begin + BLOCK)
         histories = model.histories.take(part.users)
         network = model.network_scores(model.user_vectors(histories))
-        closed_form = torch.from_numpy(model.item_weights.scores(histories)).to(network.device)
+        closed_form = model.item_weights.scores(histories)
         for share in SHARES:
             scores = network + share * closed_form
             total[share] += len(part.users) * part.ndcg(lambda a, b, rows=scores: rows[a:b], histories)  # type: ignore[misc]
@@ -193,20 +220,21 @@ def _choose_share(model: FittedModel, truth: _Truth) -> float:
     return max(found, key=lambda share: found[share])
 
 
-def _score_rows(weights: ItemWeights, histories: Histories) -> ScoreRows:
-    return lambda begin, end: torch.from_numpy(weights.scores(histories.take(np.arange(begin, end))))
-
-
-def _spread(weights: ItemWeights, items: np.ndarray, num_items: int) -> ItemWeights:
-    """The same weights over the whole catalogue."""
-    coo = weights.matrix.tocoo()
-    matrix = sparse.csr_array((coo.data, (items[coo.row], items[coo.col])), shape=(num_items, num_items))
-    return ItemWeights(matrix, weights.recency)
-
-
 def _to_unit_scale(weights: ItemWeights, histories: Histories) -> ItemWeights:
     """Weights whose scores deviate by 1 over a user's items, on the average of some users with a history."""
     users = np.flatnonzero(histories.lengths)
-    some = users[np.linspace(0, len(users) - 1, min(len(users), SCALE_USERS)).astype(np.int64)]
-    deviation = float(weights.scores(histories.take(some)).std(axis=1).mean()) if len(some) else 0.0
-    return ItemWeights(weights.matrix / deviation, weights.recency) if deviation > 0 else weights
+    scores = weights.scores(histories.take(users[_evenly(len(users), SCALE_USERS)]))
+    return weights.scaled(1 / (_deviation(scores) or 1.0))
+
+
+def _deviation(scores: Tensor) -> float:
+    """Standard deviation over a user's items, the mean over those users that have one."""
+    deviation = scores.std(dim=1, unbiased=False)
+    some = deviation > 0
+    return float(deviation[some].mean()) if bool(some.any()) else 0.0
+
+
+def _evenly(size: int, most: int) -> np.ndarray:
+    """At most so many places among `size`, evenly spaced."""
+    index: np.ndarray = np.linspace(0, size - 1, min(size, most)).astype(np.int64)
+    return index

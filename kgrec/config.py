@@ -37,7 +37,7 @@ class RecommenderConfig:
         Listing every setting that is out of its range.
     """
 
-    embedding_dim: int = _setting(128, "size of user and item vectors", 4, 4096)
+    embedding_dim: int = _setting(256, "size of user and item vectors", 4, 4096)
 
     use_text: bool = _setting(True, "encode titles, descriptions and names with BERT")
     text_model: str | None = _setting(None, "hub name or folder of a BERT; None: the packaged MiniLM")
@@ -74,7 +74,7 @@ class RecommenderConfig:
 
     use_item_weights: bool = _setting(True, "add a closed-form item-item model's score to the network's")
     item_weights_limit: int = _setting(15_000, "items of the closed form, at most: those with the most events", 2)
-    item_weights_kept: int = _setting(500, "weights kept of each item, the largest", 1)
+    item_weights_kept: int = _setting(200, "weights kept of each item, the largest", 1)
     item_share: float = _setting(1.0, "weight of the closed form's score; validation chooses where there is one", 0.0)
 
     epochs: int = _setting(100, "passes over the events, at most", 1, 100_000)
@@ -86,6 +86,9 @@ class RecommenderConfig:
     batch_size: int = _setting(2048, "events in a step, about", 1)
     learning_rate: float = _setting(1e-3, "peak step size of AdamW", 1e-8, 10.0)
     weight_decay: float = _setting(0.0, "AdamW's decay of the dense weights", 0.0, 10.0)
+    averaging: float = _setting(
+        0.99, "decay of the running mean of the weights that is kept; 0: the weights", 0.0, 0.9999
+    )
     dropout: float = _setting(0.2, "share of the sequence encoder's activations dropped in training", 0.0, 0.95)
     id_scale: float = _setting(0.1, "starting norm of each node's own vector, beside unit text vectors", 0.0, 10.0)
 

@@ -14,7 +14,6 @@ import polars as pl
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from scipy import sparse
 from torch import Tensor
 
 from kgrec.config import RecommenderConfig
@@ -26,7 +25,7 @@ from kgrec.models.network import ItemVectors, ServingNetwork
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX = "model-"
 
@@ -48,9 +47,8 @@ def save_model(model: FittedModel, folder: Path) -> None:
         inner / "weights.safetensors",
     )
     if model.item_weights is not None:
-        matrix = model.item_weights.matrix
-        parts = {"start": matrix.indptr, "column": matrix.indices, "value": matrix.data}
-        save_file({key: torch.from_numpy(value) for key, value in parts.items()}, inner / "item_weights.safetensors")
+        parts = {name: getattr(model.item_weights, name).cpu().contiguous() for name in ("item", "column", "value")}
+        save_file(parts | {"column": parts["column"].int()}, inner / "item_weights.safetensors")
     histories = model.histories
     arrays = {"start": histories.start, "item_index": histories.item_index, "event_index": histories.event_index}
     arrays["timestamp"] = histories.timestamp
@@ -114,7 +112,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             vectors=vectors,
             graph=_read_graph(inner),
             click_basis=manifest["click_basis"],
-            item_weights=_read_item_weights(inner, manifest["item_weights"], len(items)),
+            item_weights=_read_item_weights(inner, manifest["item_weights"], len(items), device),
             item_share=float(manifest["item_share"]),
             about=manifest["about"],
         )
@@ -122,12 +120,14 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
         raise SavedModelError(f"{folder} is a damaged model: {type(error).__name__}: {error}") from error
 
 
-def _read_item_weights(folder: Path, settings: dict[str, Any] | None, num_items: int) -> ItemWeights | None:
+def _read_item_weights(
+    folder: Path, settings: dict[str, Any] | None, num_items: int, device: torch.device
+) -> ItemWeights | None:
     if settings is None:
         return None
-    parts = {key: value.numpy() for key, value in load_file(folder / "item_weights.safetensors").items()}
-    matrix = sparse.csr_array((parts["value"], parts["column"], parts["start"]), shape=(num_items, num_items))
-    return ItemWeights(matrix, float(settings["recency"]))
+    parts = load_file(folder / "item_weights.safetensors")
+    recency = float(settings["recency"])
+    return ItemWeights(parts["item"], parts["column"].long(), parts["value"], num_items, recency).to(device)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -96,7 +96,9 @@ class BehaviourEncoder(nn.Module):
         Tensor, shape (batch, length + 1, dim), unit length; place t has seen the first t events.
         """
         inside = batch.item_index >= 0
-        events = item_emb[batch.item_index.clamp(min=0)] * inside[..., None]  # (batch, length, dim)
+        index = batch.item_index.clamp(min=0)
+        events = item_emb.index_select(0, index.flatten()).view(*index.shape, -1)
+        events = events * inside[..., None]  # (batch, length, dim)
         kinds = batch.event_index.clamp(min=0)
         liked = self._recent_mean(events * self.event_log_weight.exp()[kinds][..., None])
         user = functional.normalize(self.interest(liked), dim=-1)

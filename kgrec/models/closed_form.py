@@ -3,44 +3,103 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from kgrec.tensors.sequences import Histories
 
 EventProducts = tuple[sparse.csr_array, sparse.csr_array]
 LEAST_WEIGHT = 1e-3  # of an event before another, for it to count
 BLOCK = 500_000  # events at a time
+EVENTS_AT_ONCE = 4_000  # of which the weights are added to the scores
 
 
 @dataclass(frozen=True, slots=True)
 class ItemWeights:
-    """The fitted model.
+    """The fitted model: of each fitted item the weights that were kept.
 
     Attributes
     ----------
-    matrix : csr_array, shape (num_items, num_items), float32
-        Row: an item of the history; column: the item it speaks for. The diagonal is zero.
+    item : Tensor of int64, shape (num_fitted,)
+        Places of the fitted items in the catalogue, ascending.
+    column : Tensor of int64, shape (num_fitted, kept)
+        The items that each of them speaks for.
+    value : Tensor, shape (num_fitted, kept), float32
+        How much; 0 for itself.
+    num_items : int
+        Of the catalogue.
     recency : float
         Weight of an event of the history for each step back.
     """
 
-    matrix: sparse.csr_array
+    item: Tensor
+    column: Tensor
+    value: Tensor
+    num_items: int
     recency: float
 
-    def scores(self, histories: Histories) -> np.ndarray:
-        """For every item, shape (num_users, num_items), float32; 0 for items that no event speaks for."""
-        lengths = histories.lengths
-        back = np.repeat(histories.start[1:], lengths) - 1 - np.arange(lengths.sum())
-        weight = (self.recency ** back.astype(np.float64)).astype(np.float32)
-        shape = histories.num_users, self.matrix.shape[0]
-        rows = sparse.csr_array((weight, histories.item_index, histories.start), shape=shape)
-        dense: np.ndarray = (rows @ self.matrix).toarray()
-        return dense
+    @property
+    def matrix(self) -> sparse.csr_array:
+        """Row: an item of the history; column: the item it speaks for; shape (num_items, num_items)."""
+        row = self.item[:, None].expand_as(self.column)
+        entries = (part.cpu().numpy().ravel() for part in (self.value, row, self.column))
+        value, row_index, column_index = entries
+        shape = self.num_items, self.num_items
+        return sparse.csr_array(sparse.coo_array((value, (row_index, column_index)), shape=shape))
+
+    def to(self, device: torch.device) -> ItemWeights:
+        """The same weights on another device."""
+        item, column, value = (part.to(device) for part in (self.item, self.column, self.value))
+        return replace(self, item=item, column=column, value=value)
+
+    def scaled(self, factor: float) -> ItemWeights:
+        """All weights times `factor`."""
+        return replace(self, value=self.value * factor)
+
+    def scores(self, histories: Histories) -> Tensor:
+        """For every item, shape (num_users, num_items); 0 for items that no event speaks for."""
+        return self.add_scores(self.value.new_zeros(histories.num_users, self.num_items), histories)
+
+    def add_scores(self, scores: Tensor, histories: Histories, share: float = 1.0) -> Tensor:
+        """Add `share` times the scores of each history to `scores`, shape (num_users, num_items), in place."""
+        row_of_item = torch.full((self.num_items,), -1, device=self.item.device)
+        row_of_item[self.item] = torch.arange(len(self.item), device=self.item.device)
+        line, back = histories.user_index(), _steps_back(histories)
+        counts = self.recency ** back.astype(np.float64) >= LEAST_WEIGHT
+        item, user, steps = (
+            torch.from_numpy(part[counts]).to(self.item.device) for part in (histories.item_index, line, back)
+        )
+        row = row_of_item[item]
+        known = row >= 0
+        row, weight = row[known], share * self.recency ** steps[known]
+        first = user[known] * self.num_items
+        flat = scores.view(-1)
+        for begin in range(0, len(row), EVENTS_AT_ONCE):
+            some = slice(begin, begin + EVENTS_AT_ONCE)
+            place = self.column[row[some]] + first[some, None]
+            flat.index_add_(0, place.view(-1), (self.value[row[some]] * weight[some, None]).to(flat.dtype).view(-1))
+        return scores
+
+
+def _steps_back(histories: Histories) -> np.ndarray:
+    """Of each event: how many came after it in its history."""
+    lengths = histories.lengths
+    steps: np.ndarray = np.repeat(histories.start[1:], lengths) - 1 - np.arange(lengths.sum())
+    return steps
+
+
+def history_scores(histories: Histories, weights: Tensor, recency: float) -> Tensor:
+    """What `ItemWeights.scores` gives, from weights that are all at hand, shape (num_users, num_items)."""
+    item, start, weight = (
+        torch.from_numpy(part).to(weights.device)
+        for part in (histories.item_index, histories.start[:-1], recency ** _steps_back(histories).astype(np.float64))
+    )
+    return embedding_bag(item, weights, start, mode="sum", per_sample_weights=weight.to(weights.dtype))
 
 
 def fit_item_weights(
@@ -50,9 +109,9 @@ def fit_item_weights(
     *,
     recency: float,
     penalty: float,
-    keep: int | None = None,
     products: EventProducts | None = None,
-) -> ItemWeights:
+    device: torch.device | None = None,
+) -> Tensor:
     """Fit B, with a zero diagonal, to the least |Y - X B|^2 + penalty |B|^2 over all rows of X and Y.
 
     Every place of a history gives a row: X holds the events before it, weighted by `recency` for each step back, Y the
@@ -68,22 +127,26 @@ def fit_item_weights(
         In (0, 1).
     penalty : float
         > 0.
-    keep : int, optional
-        Weights kept of each row, the largest; None keeps all.
     products : EventProducts, optional
         `event_products(histories, num_items, recency)`, where they are at hand from another fit.
+    device : torch.device, optional
+        Where to solve.
+
+    Returns
+    -------
+    Tensor, shape (num_items, num_items), float32
+        B; row: an item of the history, column: the item it speaks for.
 
     Source: Steck 2019 (EASE), eq. 8, for the zero diagonal; Choi et al. 2021 (SLIST), eq. 10, for rows of what came
     before. Differs: both kinds of row and the side information in one regression, pairs weighted by their distance.
     """
     before, forward = products or event_products(histories, num_items, recency)
     parts = (before, forward) if histories.ordered else (before,)  # without an order both are the same
-    dense = [torch.from_numpy(part.astype(np.float32).toarray()) for part in parts]
+    dense = [torch.from_numpy(part.astype(np.float32).toarray()).to(device) for part in parts]
     if side is not None:
         for part in dense:
             part += side
-    weights = zero_diagonal_ridge(dense[0], penalty, *dense[1:])
-    return ItemWeights(_largest(weights, keep), recency if histories.ordered else 1.0)
+    return zero_diagonal_ridge(dense[0], penalty, *dense[1:])
 
 
 def zero_diagonal_ridge(gram: Tensor, penalty: float, goal: Tensor | None = None) -> Tensor:
@@ -144,12 +207,18 @@ def _before(
     return rows, sparse.csr_array((np.ones(len(item)), item, np.arange(len(item) + 1)), shape=shape)
 
 
-def _largest(weights: Tensor, keep: int | None) -> sparse.csr_array:
-    """The `keep` largest weights of each row by magnitude, as a sparse matrix."""
-    size = weights.shape[0]
-    if keep is None or keep >= size:
-        return sparse.csr_array(weights.numpy())
-    columns = torch.topk(weights.abs(), keep, dim=1, sorted=False).indices.sort(dim=1).values
-    values = weights.gather(1, columns)
-    start = np.arange(size + 1) * keep
-    return sparse.csr_array((values.numpy().ravel(), columns.numpy().ravel(), start), shape=(size, size))
+def keep_largest(weights: Tensor, items: np.ndarray, num_items: int, *, keep: int, recency: float) -> ItemWeights:
+    """The `keep` largest weights of each row by magnitude.
+
+    Parameters
+    ----------
+    weights : Tensor, shape (num_fitted, num_fitted)
+        As `fit_item_weights` gives them.
+    items : int64, shape (num_fitted,)
+        Places of the fitted items in the catalogue, ascending.
+    recency : float
+        That they were fitted with; 1 where the order means nothing.
+    """
+    place = torch.from_numpy(items).to(weights.device)
+    column = torch.topk(weights.abs(), min(keep, len(items)), dim=1, sorted=False).indices.sort(dim=1).values
+    return ItemWeights(place, place[column], weights.gather(1, column), num_items, recency)

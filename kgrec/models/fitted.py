@@ -99,7 +99,7 @@ class FittedModel:
         """
         scores = self.network_scores(user_emb)
         if self.item_weights is not None and self.item_share:
-            scores += self.item_share * torch.from_numpy(self.item_weights.scores(histories)).to(scores.device)
+            self.item_weights.add_scores(scores, histories, self.item_share)
         return scores
 
     @torch.no_grad()

@@ -108,22 +108,34 @@ class FusionNetwork(nn.Module):
         self.edges = [[edges.to(device) for edges in layer] for layer in self.edges]
         return self
 
-    def forward(self) -> Tensor:
-        """Vectors of all products, shape (num_products, dim)."""
-        hidden = {label: self._input(label) for label in self.labels}
+    def forward(self, products: Tensor | None = None) -> Tensor:
+        """Vectors of products, shape (num_wanted, dim).
+
+        Parameters
+        ----------
+        products : Tensor of int64, optional
+            The products wanted; None: all. What the others would need is left out where it can be.
+        """
+        feeds = any(edges.source == PRODUCT for layer in self.edges for edges in layer)
+        early = None if feeds else products  # only these products take part
+        hidden = {label: self._input(label, early if label == PRODUCT else None) for label in self.labels}
         for layer, convolutions in zip(self.edges, self.layers, strict=True):
             received: dict[str, list[tuple[Tensor, Tensor]]] = {}
             for edges, convolution in zip(layer, convolutions.children(), strict=True):
                 message = convolution(hidden[edges.source].index_select(0, edges.source_index), edges.adjacency)
                 received.setdefault(edges.target, []).append((edges.target_index, message))
-            hidden = {label: _add(vectors, received.get(label, [])) for label, vectors in hidden.items()}
-        return hidden[PRODUCT]
+            for label, messages in received.items():
+                hidden[label] = _add(hidden[label], messages, early if label == PRODUCT else None)
+        vectors = hidden[PRODUCT]
+        return vectors if products is None or early is not None else vectors[products]
 
-    def _input(self, label: str) -> Tensor:
-        vector: Tensor = self.own[self.labels.index(label)]
+    def _input(self, label: str, rows: Tensor | None) -> Tensor:
+        own: Tensor = self.own[self.labels.index(label)]
+        vector = own if rows is None else own[rows]
         for kind in (TEXT, KNOWLEDGE):
             if (label, kind) in self.features:
-                vector = vector + self.project[kind](self.features[label, kind])
+                feature = self.features[label, kind]
+                vector = vector + self.project[kind](feature if rows is None else feature[rows])
         return vector
 
 
@@ -134,12 +146,13 @@ def _projection(width: int, dim: int, norm: float) -> nn.Linear:
     return linear
 
 
-def _add(vectors: Tensor, messages: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """The vectors with every (rows, values) added."""
-    if not messages:
-        return vectors
-    index, values = zip(*messages, strict=True)
-    return vectors.index_add(0, torch.cat(index), torch.cat(values))
+def _add(vectors: Tensor, messages: list[tuple[Tensor, Tensor]], rows: Tensor | None) -> Tensor:
+    """The vectors with every (nodes, values) added; where they are those of `rows` alone, what these receive."""
+    index, values = (torch.cat(parts) for parts in zip(*messages, strict=True))
+    if rows is None:
+        return vectors.index_add(0, index, values)
+    size = 1 + int(torch.stack([index.max(), rows.max()]).max())
+    return vectors + vectors.new_zeros(size, vectors.shape[1]).index_add(0, index, values)[rows]
 
 
 def _useful_edges(edges: list[Edges], num_layers: int) -> tuple[list[list[Edges]], tuple[str, ...]]:

@@ -80,8 +80,14 @@ class RecommenderNetwork(nn.Module):
         )
         self.serving = ServingNetwork(config, num_items, num_users, ordered=ordered)
 
-    def item_vectors(self) -> ItemVectors:
-        """Vectors of the whole catalogue."""
-        fused = self.fusion()[: self.num_items]
+    def item_vectors(self, items: Tensor | None = None) -> ItemVectors:
+        """Vectors of the whole catalogue, or of the items wanted.
+
+        Parameters
+        ----------
+        items : Tensor of int64, shape (num_wanted,), optional
+        """
         scorer = self.serving.scorer
-        return ItemVectors(functional.normalize(fused, dim=-1), scorer.targets(fused), scorer.item_bias)
+        fused: Tensor = self.fusion()[: self.num_items] if items is None else self.fusion(items)
+        bias = scorer.item_bias if items is None else scorer.item_bias[items]
+        return ItemVectors(functional.normalize(fused, dim=-1), scorer.targets(fused), bias)

@@ -55,7 +55,7 @@ class Scorer(nn.Module):
         -------
         Tensor, shape (batch, num_items); unitless, higher is better.
         """
-        return user_emb @ target_emb.T / self.temperature + item_bias
+        return torch.addmm(item_bias, user_emb / self.temperature, target_emb.T)
 
     def click(self, user_emb: Tensor, target_emb: Tensor, item_bias: Tensor) -> Tensor:
         """Logit of the click probability of each pair.

@@ -6,8 +6,8 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from kgrec.models.network import ItemVectors, RecommenderNetwork
 from kgrec.progress import progress_bar
 from kgrec.tensors.clicks import ClickExamples
 from kgrec.tensors.sequences import Histories, Windows, cut_windows, pad
+from kgrec.training.averaging import RunningMean
 from kgrec.training.losses import click_loss, draw_candidates, ranking_loss
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ LEAST_STEPS = 50  # between two looks at validation: an epoch of a small shop is
 DECAY, DECAYS = 0.3, 2  # after `patience` looks without gain: back to the best, a smaller step; so often, then stop
 WARM_UP = 50  # steps
 CLICK_PACE = 10.0  # step size of the click network beside that of the rest
+MOST_OF_ALL = 0.8  # share of the items from which on a step makes the vectors of all
 POOL = 16  # batches that are sorted by length together
 
 
@@ -105,8 +107,9 @@ class Training:
     def finish(self) -> TrainingLog:
         """To the end, then back to the weights of the best epoch."""
         self.advance()
-        if self.watch is not None:
-            self.network.load_state_dict(self._best_state)
+        if self.watch is None:
+            self._best_state = self._averaged_state()
+        self.network.load_state_dict(self._best_state)
         self.on_best()
         return self.log
 
@@ -114,13 +117,15 @@ class Training:
         if self.watch is None:
             self.log.best_epoch = self.epoch
             return
-        found = row["validation"] = self.watch()
+        with self.run.average.in_place():
+            found = row["validation"] = self.watch()
         bar.set_postfix(validation=f"{found:.4f}", best=f"{max(self.best, found):.4f}")
         logger.info("epoch %d: %s", self.epoch, row)
         if found > self.best:
-            self.best, self._best_state, self._stale = found, copy.deepcopy(self.network.state_dict()), 0
+            self.best, self._best_state, self._stale = found, self._averaged_state(), 0
             self.log.best_epoch = self.epoch
-            self.on_best()
+            with self.run.average.in_place():
+                self.on_best()
             return
         self._stale += 1
         if self._stale >= (self.config.patience or 1):
@@ -130,6 +135,10 @@ class Training:
             self._decays, self._stale = self._decays + 1, 0
             self.network.load_state_dict(self._best_state)
             self.run.slow_down()
+
+    def _averaged_state(self) -> dict[str, Tensor]:
+        with self.run.average.in_place():
+            return copy.deepcopy(self.network.state_dict())
 
 
 def _equal_shares(length: np.ndarray, count: int) -> np.ndarray:
@@ -188,13 +197,15 @@ class Run:
         self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | shown)
         self.length = self.windows.stop - self.windows.start
         self.steps_per_epoch = max(1, round(int(self.length.sum()) / config.batch_size))
-        self.optimizer = torch.optim.AdamW(_groups(network, config.weight_decay), lr=config.learning_rate)
+        self.optimizer = torch.optim.AdamW(_groups(network, config.weight_decay), lr=config.learning_rate, fused=True)
         network.serving.scorer.set_base_rate(_base_rate(examples, config))
+        self.average = RunningMean(network, config.averaging)
         self.step_size, self.steps = config.learning_rate, 0
 
     def slow_down(self) -> None:
-        """A smaller step from here on, with fresh moments."""
+        """A smaller step from the weights as they are, with fresh moments."""
         self.step_size *= DECAY
+        self.average.restart()
         self.optimizer.state.clear()
 
     def epoch(self, bar: Any, cosine_epochs: int | None, number: int) -> dict[str, float]:
@@ -233,57 +244,108 @@ class Run:
     def _step(self, window: np.ndarray) -> dict[str, float]:
         windows, histories = self.windows, self.data.histories
         shuffle = None if histories.ordered else self.numpy
-        batch = pad(histories, windows.row[window], windows.start[window], windows.stop[window], shuffle).to(
-            self.device
-        )
-        items = self.network.item_vectors()
-        states = self.network.serving.behaviour(items.source, batch)  # (batch, length + 1, dim)
+        batch = pad(histories, windows.row[window], windows.start[window], windows.stop[window], shuffle)
         is_target = batch.item_index >= 0
-        is_target[:, 0] &= torch.from_numpy(windows.is_first[window]).to(self.device)
-        users, targets = states[:, :-1][is_target], batch.item_index[is_target]
-        ranking = self._ranking(items, users, targets)
-        click = self._click(items, states, window, users, targets)
-        self.optimizer.zero_grad(set_to_none=True)
-        (self.config.ranking_weight * ranking + self.config.click_weight * click).backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return {"ranking_loss": float(ranking.detach()), "click_loss": float(click.detach())}
-
-    def _ranking(self, items: ItemVectors, users: Tensor, targets: Tensor) -> Tensor:
-        if not len(targets) or not self.config.ranking_weight:
-            return users.sum() * 0.0
+        is_target[:, 0] &= torch.from_numpy(windows.is_first[window])
+        targets = batch.item_index[is_target]
         candidates, correction = draw_candidates(targets, self.network.num_items, self.config.softmax_items, self.torch)
-        candidates, correction = candidates.to(self.device), correction.to(self.device)
-        column = torch.empty(self.network.num_items, dtype=torch.long, device=self.device)
-        column[candidates] = torch.arange(len(candidates), device=self.device)
-        scores = self.network.serving.scorer.rank(users, items.target[candidates], items.bias[candidates])
-        return ranking_loss(scores + correction, column[targets])
+        shown = self._shown(window, is_target, targets, candidates)
+        items, places = self._items(batch.item_index, targets, candidates, shown.item)
+        histories_read, targets, candidates, shown_item = (place.to(self.device) for place in places)
+        batch = replace(batch.to(self.device), item_index=histories_read)
+        states = self.network.serving.behaviour(items.source, batch)  # (batch, length + 1, dim)
+        users = states[:, :-1][is_target.to(self.device)]
+        loss = users.sum() * 0.0
+        losses = {"ranking_loss": 0.0, "click_loss": 0.0}
+        scorer = self.network.serving.scorer
+        if self.config.ranking_weight and len(targets):
+            column = torch.empty(len(items.bias), dtype=torch.long, device=self.device)
+            column[candidates] = torch.arange(len(candidates), device=self.device)
+            scores = scorer.rank(users, items.target.index_select(0, candidates), items.bias[candidates])
+            ranking = ranking_loss(scores + correction.to(self.device), column[targets])
+            loss, losses["ranking_loss"] = loss + self.config.ranking_weight * ranking, float(ranking.detach())
+        if self.config.click_weight and len(shown.label):
+            row = (shown.line * states.shape[1] + shown.place).to(self.device)
+            user = states.flatten(0, 1).index_select(0, row)
+            logit = scorer.click(user, items.target.index_select(0, shown_item), items.bias[shown_item])
+            click = click_loss(logit, shown.label.to(self.device))
+            loss, losses["click_loss"] = loss + self.config.click_weight * click, float(click.detach())
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.average.update()
+        return losses
 
-    def _click(self, items: ItemVectors, states: Tensor, window: np.ndarray, users: Tensor, targets: Tensor) -> Tensor:
-        """Given examples of these windows; where no positives are given, the targets are the positives."""
-        if not self.config.click_weight:
-            return users.sum() * 0.0
-        user, item, label = self._given(states, window)
-        examples = self.data.examples
-        if examples.basis != "impressions":
-            user, item = torch.cat([users, user]), torch.cat([targets, item])
-            label = torch.cat([torch.ones(len(targets), device=self.device), label])
-        if examples.basis == "sampled":
-            size = len(targets) * self.config.click_negatives
-            drawn = torch.randint(self.network.num_items, (size,), generator=self.torch).to(self.device)
-            user = torch.cat([user, users.repeat(self.config.click_negatives, 1)])
-            item, label = torch.cat([item, drawn]), torch.cat([label, torch.zeros(size, device=self.device)])
-        if not len(label):
-            return users.sum() * 0.0
-        return click_loss(self.network.serving.scorer.click(user, items.target[item], items.bias[item]), label)
+    def _items(self, *indices: Tensor) -> tuple[ItemVectors, list[Tensor]]:
+        """Vectors of the items that are named, and the places among them; -1 stays. Few named: the rest is not made."""
+        wanted = torch.unique(torch.cat([index.reshape(-1) for index in indices]))
+        wanted = wanted[wanted >= 0]
+        if len(wanted) > MOST_OF_ALL * self.network.num_items:
+            return self.network.item_vectors(), list(indices)
+        place = torch.full((self.network.num_items + 1,), -1)  # the last one for -1
+        place[wanted] = torch.arange(len(wanted))
+        return self.network.item_vectors(wanted.to(self.device)), [place[index] for index in indices]
 
-    def _given(self, states: Tensor, window: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    def _shown(self, window: np.ndarray, is_target: Tensor, targets: Tensor, candidates: Tensor) -> _Shown:
+        """What the click loss is of: the given examples; the targets and drawn items too where those hold none."""
+        given, examples = self._given(window), self.data.examples
+        if examples.basis == "impressions":
+            return given
+        line, place = torch.nonzero(is_target, as_tuple=True)
+        liked = _Shown(line, place, targets, torch.ones(len(targets)))
+        if examples.basis == "labels":
+            return _Shown.cat([liked, given])
+        many = self.config.click_negatives
+        size = len(targets) * many
+        drawn = _Shown(line.repeat(many), place.repeat(many), self._drawn(candidates, targets, size), torch.zeros(size))
+        return _Shown.cat([liked, given, drawn])
+
+    def _drawn(self, candidates: Tensor, targets: Tensor, size: int) -> Tensor:
+        """Items at random, each as likely as the next, out of the candidates alone: few vectors need be made."""
+        own = len(torch.unique(targets))
+        place = torch.randint(self.network.num_items, (size,), generator=self.torch)
+        other = len(candidates) - own
+        if other and len(candidates) < self.network.num_items:  # the targets come first and stand for themselves
+            place = torch.where(place < own, place, torch.randint(own, len(candidates), (size,), generator=self.torch))
+        return candidates[place]
+
+    def _given(self, window: np.ndarray) -> _Shown:
+        """The examples of the data in these windows."""
         examples, order = self.data.examples, self.example_order
         left = np.searchsorted(self.example_window, window)
         right = np.searchsorted(self.example_window, window, side="right")
         rows = order[np.concatenate([np.arange(a, b) for a, b in zip(left, right, strict=True)]).astype(np.int64)]
         line = np.repeat(np.arange(len(window)), right - left)
         begin = self.windows.start[window][line] - self.data.histories.start[examples.user_index[rows]]
-        place = torch.from_numpy(examples.place[rows] - begin).to(self.device)
-        user = states[torch.from_numpy(line).to(self.device), place]
-        item = torch.from_numpy(examples.item_index[rows]).to(self.device)
-        return user, item, torch.from_numpy(examples.label[rows]).to(self.device)
+        place = examples.place[rows] - begin
+        return _Shown(
+            *(torch.from_numpy(part) for part in (line, place, examples.item_index[rows], examples.label[rows]))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Labelled pairs of a step, each of shape (num_pairs,).
+
+    Attributes
+    ----------
+    line, place : Tensor of int64
+        Row of the batch, and how many of its events came before.
+    item : Tensor of int64
+    label : Tensor, float32
+    """
+
+    line: Tensor
+    place: Tensor
+    item: Tensor
+    label: Tensor
+
+    @staticmethod
+    def cat(parts: Sequence[_Shown]) -> _Shown:
+        """All of the parts, one after the other."""
+        return _Shown(
+            torch.cat([part.line for part in parts]),
+            torch.cat([part.place for part in parts]),
+            torch.cat([part.item for part in parts]),
+            torch.cat([part.label for part in parts]),
+        )

@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_allclose
 
 import kgrec
-from kgrec.models.closed_form import ItemWeights, fit_item_weights
+from kgrec.models.closed_form import fit_item_weights, keep_largest
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.sequences import Histories
@@ -73,25 +73,26 @@ def test_item_weights_are_the_ridge_regression_of_each_item_on_the_others(ordere
     expected = solve_column_by_column(np.concatenate([inputs, side]), np.concatenate([goals, side]), penalty)
     products = torch.from_numpy((side.T @ side).astype(np.float32)) if with_side else None
     fitted = fit_item_weights(data, NUM_ITEMS, products, recency=recency, penalty=penalty)
-    assert_allclose(fitted.matrix.toarray(), expected, atol=2e-5)
+    assert_allclose(fitted.numpy(), expected, atol=2e-5)
 
 
 def test_item_weights_of_blocks_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     data = histories(ordered=True)
-    whole = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).matrix.toarray()
+    whole = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).numpy()
     monkeypatch.setattr("kgrec.models.closed_form.BLOCK", 3)
-    assert_allclose(fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).matrix.toarray(), whole, atol=1e-6)
+    assert_allclose(fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).numpy(), whole, atol=1e-6)
 
 
 def test_item_weights_without_any_event_are_zero() -> None:
     empty = Histories(np.zeros(3, np.int64), *(np.zeros(0, np.int64) for _ in range(3)), ordered=True)
-    assert not fit_item_weights(empty, NUM_ITEMS, recency=0.7, penalty=2.0).matrix.toarray().any()
+    assert not fit_item_weights(empty, NUM_ITEMS, recency=0.7, penalty=2.0).numpy().any()
 
 
 def test_item_weights_keep_the_largest_of_each_row() -> None:
     data = histories(ordered=True)
-    whole = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).matrix.toarray()
-    kept = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0, keep=2).matrix.toarray()
+    whole = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).numpy()
+    fitted = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0)
+    kept = keep_largest(fitted, np.arange(NUM_ITEMS), NUM_ITEMS, keep=2, recency=0.7).matrix.toarray()
     for row, all_of_row in zip(kept, whole, strict=True):
         largest = np.argsort(-np.abs(all_of_row))[:2]
         assert_allclose(row[largest], all_of_row[largest])
@@ -100,13 +101,31 @@ def test_item_weights_keep_the_largest_of_each_row() -> None:
 
 def test_item_weights_score_a_history_by_its_events_and_their_recency() -> None:
     data = histories(ordered=True)
-    weights = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0)
+    fitted = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0)
+    weights = keep_largest(fitted, np.arange(NUM_ITEMS), NUM_ITEMS, keep=NUM_ITEMS, recency=0.7)
     dense = weights.matrix.toarray()
-    scores = weights.scores(data)
+    assert_allclose(dense, fitted.numpy())
+    scores = weights.scores(data).numpy()
     for user in range(data.num_users):
         events = data.of(user)[::-1]
         expected = sum((0.7**back * dense[item] for back, item in enumerate(events)), np.zeros(NUM_ITEMS))
         assert_allclose(scores[user], expected, atol=1e-6)
+
+
+def test_item_weights_of_some_items_add_a_share_of_their_scores_and_nothing_for_the_others() -> None:
+    data, items = histories(ordered=True), np.array([1, 3, 4])
+    place = np.full(NUM_ITEMS, -1)
+    place[items] = np.arange(3)
+    fitted = fit_item_weights(data.renumber(place), 3, recency=0.7, penalty=2.0)
+    weights = keep_largest(fitted, items, NUM_ITEMS, keep=3, recency=0.7)
+    before = torch.randn(data.num_users, NUM_ITEMS, generator=torch.Generator().manual_seed(0))
+    after = weights.add_scores(before.clone(), data, 0.5)
+    expected = before.numpy().copy()
+    for user in range(data.num_users):
+        for back, item in enumerate(data.of(user)[::-1]):
+            if place[item] >= 0:
+                expected[user, items] += 0.5 * 0.7**back * fitted.numpy()[place[item]]
+    assert_allclose(after.numpy(), expected, atol=1e-6)
 
 
 def test_renumbered_histories_hold_the_kept_items_alone() -> None:
@@ -137,5 +156,5 @@ def test_graph_products_count_shared_neighbours_of_each_relation() -> None:
 
 
 def test_item_weights_hold_nothing_on_the_diagonal() -> None:
-    weights: ItemWeights = fit_item_weights(histories(ordered=True), NUM_ITEMS, recency=0.9, penalty=1.0)
-    assert not weights.matrix.diagonal().any()
+    weights = fit_item_weights(histories(ordered=True), NUM_ITEMS, recency=0.9, penalty=1.0)
+    assert not weights.diagonal().any()

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from torch.testing import assert_close
+
+import kgrec
+from kgrec.models.network import RecommenderNetwork
+from kgrec.tensors.hetero import hetero_data
+from kgrec.tensors.vocabulary import Vocabulary
+from kgrec.training.loop import Run
+from kgrec.training.losses import draw_candidates
+from tests.tiny import SMALL, checkerboard, tiny_items
+
+ITEMS = Vocabulary(tiny_items()["item_id"])
+
+
+def network_of(num_layers: int, *, product_edges: bool) -> RecommenderNetwork:
+    graph = kgrec.KnowledgeGraph.from_dataset(checkerboard())
+    if product_edges:
+        near = pl.DataFrame({"head_id": ITEMS.ids[:-1], "tail_id": ITEMS.ids[1:]})
+        graph = kgrec.KnowledgeGraph(graph.nodes, {**graph.edges, ("Product", "NEXT_TO", "Product"): near})
+    config = kgrec.RecommenderConfig.from_dict({**SMALL.to_dict(), "num_layers": num_layers})
+    torch.manual_seed(0)
+    return RecommenderNetwork(config, hetero_data(graph, ITEMS), len(ITEMS), 40, ordered=True)
+
+
+@pytest.mark.parametrize("num_layers", [0, 1, 2])
+@pytest.mark.parametrize("product_edges", [False, True])
+def test_vectors_of_some_items_are_those_among_all_and_so_are_their_gradients(
+    num_layers: int, product_edges: bool
+) -> None:
+    network, some = network_of(num_layers, product_edges=product_edges), torch.tensor([1, 4, 7])
+    whole, few = network.item_vectors(), network.item_vectors(some)
+    assert_close(few.source, whole.source[some])
+    assert_close(few.target, whole.target[some])
+    assert_close(few.bias, whole.bias[some])
+    gradients = [
+        torch.autograd.grad(vectors.sum(), [*network.fusion.parameters()], allow_unused=True)
+        for vectors in ((whole.source * whole.target)[some], few.source * few.target)
+    ]
+    for of_all, of_few in zip(*gradients, strict=True):
+        if of_all is not None:
+            assert_close(of_few, of_all, atol=1e-6, rtol=1e-5)
+
+
+def test_drawn_negatives_are_each_item_as_often() -> None:
+    run = object.__new__(Run)  # the drawing needs the stream and the number of items alone
+    run.torch, run.network = torch.Generator().manual_seed(0), network_of(0, product_edges=False)
+    targets, counts = torch.tensor([0, 1, 1, 5]), torch.zeros(12)
+    for _ in range(300):
+        candidates, _ = draw_candidates(targets, 12, 4, run.torch)
+        counts += torch.bincount(run._drawn(candidates, targets, 200), minlength=12)
+    share = (counts / counts.sum()).numpy()
+    assert np.abs(share - 1 / 12).max() < 0.008
