@@ -32,21 +32,21 @@ from kgrec.tensors.vocabulary import places
 logger = logging.getLogger(__name__)
 
 TRIED_USERS = 6_000  # settings are chosen for some users
-WORK = 1e13  # num_items ** 3 of all candidates together, about: few are tried where the catalogue is large
+WORK = 6e12  # num_items ** 3 of all candidates together, about: few are tried where the catalogue is large
 SCALE_USERS = 1_000
 K = 10  # NDCG@K chooses
 BLOCK = 1_024  # users at a time
 TRIED_SHARES = (0.1, 0.2, 0.5, 1.0, 3.0)  # beside a setting
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 STEPS: tuple[tuple[str, tuple[float, ...]], ...] = (  # first what most often differs between shops
     ("text", (10.0,)),
     ("recency", (0.9,)),
-    ("penalty", (100.0, 1000.0)),
-    ("graph", (3.0,)),
+    ("penalty", (300.0, 1000.0)),
+    ("graph", (1.0,)),
     ("recency", (0.4, 0.8, 0.95, 0.98)),
     ("text", (0.0, 30.0, 300.0)),
     ("penalty", (30.0, 3000.0)),
-    ("graph", (0.0, 0.3, 1.0, 10.0)),
+    ("graph", (0.0, 0.3, 10.0)),
     ("recency", (0.4, 0.6, 0.8, 0.9, 0.95)),
 )
 
@@ -61,7 +61,7 @@ class Settings:
     graph: float = 1.0
 
 
-FIRST = Settings(recency=0.6, text=100.0)  # where the choice on validation begins
+FIRST = Settings(recency=0.6, penalty=100.0, text=100.0, graph=3.0)  # where the choice on validation begins
 
 
 @dataclass(frozen=True, slots=True)

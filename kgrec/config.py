@@ -83,7 +83,9 @@ class RecommenderConfig:
     )
     validation_metric: ValidationMetric = _setting("ndcg", "what early stopping watches")
     validation_k: int = _setting(10, "cutoff of the validation metric", 1, 10_000)
-    batch_size: int = _setting(2048, "events in a step, about", 1)
+    batch_size: int | None = _setting(
+        None, "events in a step, about; None: 2048, or a thousandth of the events where that is more", 1
+    )
     learning_rate: float = _setting(1e-3, "peak step size of AdamW", 1e-8, 10.0)
     weight_decay: float = _setting(0.0, "AdamW's decay of the dense weights", 0.0, 10.0)
     averaging: float = _setting(

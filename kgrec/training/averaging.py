@@ -43,6 +43,11 @@ class RunningMean:
         finally:
             self._exchange()
 
+    def settle(self) -> None:
+        """The network takes the mean for good."""
+        self._exchange()
+        self.mean = []
+
     @torch.no_grad()
     def restart(self) -> None:
         """Go on from the weights as they are."""

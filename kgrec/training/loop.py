@@ -24,6 +24,7 @@ from kgrec.training.losses import click_loss, draw_candidates, ranking_loss
 
 logger = logging.getLogger(__name__)
 
+EVENTS, MOST_STEPS = 2048, 1000  # of a step, and of an epoch: with more events the steps are larger
 LEAST_STEPS = 50  # between two looks at validation: an epoch of a small shop is too short to judge
 DECAY, DECAYS = 0.3, 2  # after `patience` looks without gain: back to the best, a smaller step; so often, then stop
 WARM_UP = 50  # steps
@@ -83,7 +84,7 @@ class Training:
         self.on_best = on_best or (lambda: None)
         self.watch = validate if self.config.patience is not None else None
         self.log, self.epoch, self.best = TrainingLog(), 0, -math.inf
-        self._best_state = copy.deepcopy(self.network.state_dict())
+        self._best_state: dict[str, Tensor] = {}
         self._stale, self._decays, self._stopped = 0, 0, False
         self._look = max(1, math.ceil(LEAST_STEPS / run.steps_per_epoch)) if self.watch else 1
 
@@ -108,8 +109,9 @@ class Training:
         """To the end, then back to the weights of the best epoch."""
         self.advance()
         if self.watch is None:
-            self._best_state = self._averaged_state()
-        self.network.load_state_dict(self._best_state)
+            self.run.average.settle()
+        else:
+            self.network.load_state_dict(self._best_state)
         self.on_best()
         return self.log
 
@@ -196,7 +198,8 @@ class Run:
         shown = np.bincount(window_of_example, minlength=len(self.windows)) > 0
         self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | shown)
         self.length = self.windows.stop - self.windows.start
-        self.steps_per_epoch = max(1, round(int(self.length.sum()) / config.batch_size))
+        events = int(self.length.sum())
+        self.steps_per_epoch = max(1, round(events / (config.batch_size or max(EVENTS, events / MOST_STEPS))))
         self.optimizer = torch.optim.AdamW(_groups(network, config.weight_decay), lr=config.learning_rate, fused=True)
         network.serving.scorer.set_base_rate(_base_rate(examples, config))
         self.average = RunningMean(network, config.averaging)
@@ -248,10 +251,10 @@ class Run:
         is_target = batch.item_index >= 0
         is_target[:, 0] &= torch.from_numpy(windows.is_first[window])
         targets = batch.item_index[is_target]
-        candidates, correction = draw_candidates(targets, self.network.num_items, self.config.softmax_items, self.torch)
-        shown = self._shown(window, is_target, targets, candidates)
-        items, places = self._items(batch.item_index, targets, candidates, shown.item)
-        histories_read, targets, candidates, shown_item = (place.to(self.device) for place in places)
+        softmaxes = self._softmaxes(targets)
+        shown = self._shown(window, is_target, targets, [softmax.candidates for softmax in softmaxes])
+        items, place = self._items(batch.item_index, shown.item, *(softmax.candidates for softmax in softmaxes))
+        histories_read, shown_item = place(batch.item_index), place(shown.item)
         batch = replace(batch.to(self.device), item_index=histories_read)
         states = self.network.serving.behaviour(items.source, batch)  # (batch, length + 1, dim)
         users = states[:, :-1][is_target.to(self.device)]
@@ -259,10 +262,13 @@ class Run:
         losses = {"ranking_loss": 0.0, "click_loss": 0.0}
         scorer = self.network.serving.scorer
         if self.config.ranking_weight and len(targets):
-            column = torch.empty(len(items.bias), dtype=torch.long, device=self.device)
-            column[candidates] = torch.arange(len(candidates), device=self.device)
-            scores = scorer.rank(users, items.target.index_select(0, candidates), items.bias[candidates])
-            ranking = ranking_loss(scores + correction.to(self.device), column[targets])
+            parts = []
+            for softmax, some in zip(softmaxes, users.chunk(len(softmaxes)), strict=True):
+                candidates = place(softmax.candidates)
+                scores = scorer.rank(some, items.target.index_select(0, candidates), items.bias[candidates])
+                scores = scores + softmax.correction.to(self.device)
+                parts.append(ranking_loss(scores, softmax.column.to(self.device)) * len(some))
+            ranking = torch.stack(parts).sum() / len(users)
             loss, losses["ranking_loss"] = loss + self.config.ranking_weight * ranking, float(ranking.detach())
         if self.config.click_weight and len(shown.label):
             row = (shown.line * states.shape[1] + shown.place).to(self.device)
@@ -276,17 +282,30 @@ class Run:
         self.average.update()
         return losses
 
-    def _items(self, *indices: Tensor) -> tuple[ItemVectors, list[Tensor]]:
-        """Vectors of the items that are named, and the places among them; -1 stays. Few named: the rest is not made."""
+    def _softmaxes(self, targets: Tensor) -> list[_Softmax]:
+        """One for about EVENTS of the targets, with candidates of its own: the work grows no faster than the events."""
+        made, column = [], torch.empty(self.network.num_items, dtype=torch.long)
+        for some in targets.chunk(max(1, round(len(targets) / EVENTS))):
+            size = self.config.softmax_items
+            candidates, correction = draw_candidates(some, self.network.num_items, size, self.torch)
+            column[candidates] = torch.arange(len(candidates))
+            made.append(_Softmax(candidates, correction, column[some]))
+        return made
+
+    def _items(self, *indices: Tensor) -> tuple[ItemVectors, Callable[[Tensor], Tensor]]:
+        """Vectors of the items that are named, and a map to their places among these (on the device; -1 stays).
+
+        Where most items are named, all are made.
+        """
         wanted = torch.unique(torch.cat([index.reshape(-1) for index in indices]))
         wanted = wanted[wanted >= 0]
         if len(wanted) > MOST_OF_ALL * self.network.num_items:
-            return self.network.item_vectors(), list(indices)
+            return self.network.item_vectors(), lambda index: index.to(self.device)
         place = torch.full((self.network.num_items + 1,), -1)  # the last one for -1
         place[wanted] = torch.arange(len(wanted))
-        return self.network.item_vectors(wanted.to(self.device)), [place[index] for index in indices]
+        return self.network.item_vectors(wanted.to(self.device)), lambda index: place[index].to(self.device)
 
-    def _shown(self, window: np.ndarray, is_target: Tensor, targets: Tensor, candidates: Tensor) -> _Shown:
+    def _shown(self, window: np.ndarray, is_target: Tensor, targets: Tensor, candidates: Sequence[Tensor]) -> _Shown:
         """What the click loss is of: the given examples; the targets and drawn items too where those hold none."""
         given, examples = self._given(window), self.data.examples
         if examples.basis == "impressions":
@@ -295,10 +314,13 @@ class Run:
         liked = _Shown(line, place, targets, torch.ones(len(targets)))
         if examples.basis == "labels":
             return _Shown.cat([liked, given])
-        many = self.config.click_negatives
-        size = len(targets) * many
-        drawn = _Shown(line.repeat(many), place.repeat(many), self._drawn(candidates, targets, size), torch.zeros(size))
-        return _Shown.cat([liked, given, drawn])
+        parts, many = len(candidates), self.config.click_negatives
+        drawn = [
+            self._drawn(among, some, len(some) * many)
+            for among, some in zip(candidates, targets.chunk(parts), strict=True)
+        ]
+        row = torch.cat([some.repeat(many) for some in torch.arange(len(targets)).chunk(parts)])
+        return _Shown.cat([liked, given, _Shown(line[row], place[row], torch.cat(drawn), torch.zeros(len(row)))])
 
     def _drawn(self, candidates: Tensor, targets: Tensor, size: int) -> Tensor:
         """Items at random, each as likely as the next, out of the candidates alone: few vectors need be made."""
@@ -321,6 +343,15 @@ class Run:
         return _Shown(
             *(torch.from_numpy(part) for part in (line, place, examples.item_index[rows], examples.label[rows]))
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Softmax:
+    """Candidates of some targets, what to add to their scores, and the column of each target among them."""
+
+    candidates: Tensor
+    correction: Tensor
+    column: Tensor
 
 
 @dataclass(frozen=True, slots=True)
