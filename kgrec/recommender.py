@@ -17,6 +17,7 @@ from kgrec.blending import blend
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
+from kgrec.data.splitting import parts_by_user
 from kgrec.errors import ConfigError, NotFittedError, UnknownIdError, list_first
 from kgrec.evaluating import part_lists, part_metrics
 from kgrec.evaluation.metrics import ranking_metrics
@@ -36,8 +37,6 @@ from kgrec.training.fitting import fit_model
 
 logger = logging.getLogger(__name__)
 OnUnknown = Literal["raise", "skip", "cold_start"]
-
-VALIDATION_USERS = 10_000  # whose lists early stopping looks at, at the most
 
 
 class KGRecommender:
@@ -115,6 +114,7 @@ class KGRecommender:
         elif isinstance(graph, GraphStore):
             graph = graph.read_graph()
         wanted = None if validation is None else validation.interactions
+        watched, others = (None, None) if wanted is None else parts_by_user(wanted)
         model, data = fit_model(
             train,
             graph,
@@ -122,13 +122,13 @@ class KGRecommender:
             seed=self.seed,
             device=self.device,
             validate=None
-            if wanted is None or not wanted.height
-            else lambda candidate: self._validate(candidate, wanted),
+            if watched is None or not watched.height
+            else lambda candidate: self._validate(candidate, watched),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             progress=show,
         )
         if self.config.use_item_weights:
-            blend(model, data, wanted if self.config.patience is not None else None)
+            blend(model, data, others if self.config.patience is not None else None)
         if validation is not None:
             _remember(model, pl.concat([train.events, validation.events], how="diagonal_relaxed"))
         self._model, self._paths = model, None
@@ -136,9 +136,6 @@ class KGRecommender:
 
     def _validate(self, model: FittedModel, wanted: pl.DataFrame) -> float:
         users = wanted[c.USER_ID].unique(maintain_order=True)
-        if len(users) > VALIDATION_USERS:
-            users = users.gather(np.linspace(0, len(users) - 1, VALIDATION_USERS).astype(np.int64))
-            wanted = wanted.filter(pl.col(c.USER_ID).is_in(users.implode()))
         k = self.config.validation_k
         lists = model_lists(model, users, model.histories.take(model.users.index(users)), k)
         return ranking_metrics(lists, wanted, ks=(k,))[f"{self.config.validation_metric}@{k}"]
@@ -225,6 +222,7 @@ class KGRecommender:
             filter_seen=filter_seen,
             allowed=self._allowed(candidates, exclude, filters),
             diversity=diversity,
+            vectors=model.known_user_vectors(index) if histories is None and (index >= 0).all() else None,
         )
 
     def _allowed(

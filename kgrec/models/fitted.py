@@ -48,14 +48,16 @@ class FittedModel:
     item_weights: ItemWeights | None = None
     item_share: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
+    _known: tuple[Histories, Tensor, np.ndarray] | None = field(default=None, repr=False)
 
     @property
     def device(self) -> torch.device:
         return self.vectors.source.device
 
     @torch.no_grad()
-    def user_vectors(self, histories: Histories, batch_size: int = 2048) -> Tensor:
+    def user_vectors(self, histories: Histories) -> Tensor:
         """The vector of each history, shape (num_users, dim), unit length."""
+        batch_size = 2048 if self.device.type == "cuda" else 256  # here what a layer makes stays in the cache
         order = np.argsort(histories.lengths, kind="stable")  # like lengths together: little padding
         vectors = self.vectors.source.new_zeros(histories.num_users, self.config.embedding_dim)
         for begin in range(0, len(order), batch_size):
@@ -63,6 +65,19 @@ class FittedModel:
             batch = latest(histories.take(users), self.config.history_length).to(self.device)
             vectors[torch.from_numpy(users).to(self.device)] = self.network.users(self.vectors, batch)
         return vectors
+
+    def known_user_vectors(self, user_index: np.ndarray) -> Tensor:
+        """Vectors of users of `users` by their known histories, shape (num_users, dim); each is made once and kept."""
+        if self._known is None or self._known[0] is not self.histories:
+            size = self.histories.num_users
+            kept = self.vectors.source.new_empty(size, self.config.embedding_dim)
+            self._known = self.histories, kept, np.zeros(size, dtype=bool)
+        _, vectors, made = self._known
+        missing = np.unique(user_index[~made[user_index]])
+        if len(missing):
+            vectors[torch.from_numpy(missing).to(self.device)] = self.user_vectors(self.histories.take(missing))
+            made[missing] = True
+        return vectors[torch.from_numpy(user_index).to(self.device)]
 
     @torch.no_grad()
     def vectors_at(self, histories: Histories, user_index: np.ndarray, place: np.ndarray) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import polars as pl
+from torch import Tensor
 
 from kgrec.data import columns as c
 from kgrec.models.fitted import FittedModel
@@ -70,9 +71,16 @@ def model_lists(
     filter_seen: bool = True,
     allowed: np.ndarray | None = None,
     diversity: float = 0.0,
+    vectors: Tensor | None = None,
 ) -> pl.DataFrame:
-    """`ranked_lists` by a fitted model's scores, re-ranked for variety where `diversity` is above 0."""
-    vectors = model.user_vectors(histories)
+    """`ranked_lists` by a fitted model's scores, re-ranked for variety where `diversity` is above 0.
+
+    Parameters
+    ----------
+    vectors : Tensor, shape (num_users, dim), optional
+        Of the users, where they are at hand; None: made from `histories`.
+    """
+    vectors = model.user_vectors(histories) if vectors is None else vectors
 
     def rerank(line: np.ndarray, item: np.ndarray, score: np.ndarray) -> Lists:
         return diversify(line, item, score, model.vectors.source, k, diversity)

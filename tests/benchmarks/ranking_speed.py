@@ -47,7 +47,7 @@ def main() -> None:
     sides: dict[str, Callable[[], object]] = {
         "bare matmul + mask + topk": lambda: bare(model, users),
         "recommend(k=20), every user": lambda: recommender.recommend(k=K),
-        "  of it user vectors": lambda: model.user_vectors(model.histories),
+        "user vectors, made once for each user": lambda: model.user_vectors(model.histories),
         "  of it the closed form": lambda: closed_form(model),
     }
     print(f"{len(model.users):,} users x {len(model.items):,} items, dim {users.shape[1]}, {args.threads} threads")
@@ -60,7 +60,7 @@ def main() -> None:
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     floor = medians["bare matmul + mask + topk"]
     for name, median in medians.items():
-        print(f"{name:32} {median:6.2f} s  {median / floor:5.2f} x")
+        print(f"{name:38} {median:6.2f} s  {median / floor:5.2f} x")
 
 
 @torch.no_grad()
