@@ -114,16 +114,14 @@ class KGRecommender:
         elif isinstance(graph, GraphStore):
             graph = graph.read_graph()
         wanted = None if validation is None else validation.interactions
-        watched, others = (None, None) if wanted is None else parts_by_user(wanted)
+        watched, others = parts_by_user(wanted) if wanted is not None and wanted.height else (None, None)
         model, data = fit_model(
             train,
             graph,
             self.config,
             seed=self.seed,
             device=self.device,
-            validate=None
-            if watched is None or not watched.height
-            else lambda candidate: self._validate(candidate, watched),
+            validate=None if watched is None else lambda candidate: self._validate(candidate, watched),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             progress=show,
         )

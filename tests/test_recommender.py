@@ -332,3 +332,19 @@ def test_recommend_for_a_session_of_a_known_user_goes_by_the_user_too(fitted: kg
     lists = fitted.recommend(histories=events, k=11, filter_seen=True)
     known, stranger = (lists.filter(pl.col("user_id") == user)["score"] for user in ("u00", "nobody"))
     assert not np.allclose(np.sort(known), np.sort(stranger))
+
+
+def test_vectors_of_known_users_are_made_once_and_in_any_order_the_same(
+    fitted: kgrec.KGRecommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fitted.model_
+    model._known = None
+    asked = []
+    make = type(model).user_vectors
+    monkeypatch.setattr(type(model), "user_vectors", lambda self, of: asked.append(of.num_users) or make(self, of))
+    first = model.known_user_vectors(np.array([3, 1, 3]))
+    second = model.known_user_vectors(np.array([1, 2, 3]))
+    assert asked == [2, 1]
+    whole = make(model, model.histories)
+    torch.testing.assert_close(first, whole[[3, 1, 3]])
+    torch.testing.assert_close(second, whole[[1, 2, 3]])

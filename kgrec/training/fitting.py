@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 Validate = Callable[[FittedModel], float]
 
 PILOT = 320  # steps, about, after which the temperature is chosen
+NEAR = 0.9  # of the best validation metric so far: a temperature that is below it half way is given up
 
 
 def fit_model(
@@ -109,17 +110,17 @@ def fit_model(
         )
         return model, network, training
 
-    tried: dict[str, float] = {}
-    temperatures = _temperatures(config, chooses=validate is not None)
-    best = start(temperatures[0])
-    if len(temperatures) > 1:
-        pilots = [best, *(start(temperature) for temperature in temperatures[1:])]
-        tried = {
-            f"{temperature:g}": pilot[2].advance(PILOT).best
-            for temperature, pilot in zip(temperatures, pilots, strict=True)
-        }
-        best = max(pilots, key=lambda pilot: pilot[2].best)
-        del pilots  # the others' weights
+    arms = {temperature: start(temperature) for temperature in _temperatures(config, chooses=validate is not None)}
+    tried: dict[float, float] = {}
+    for _ in range(2 if len(arms) > 1 else 0):
+        for temperature, (_, _, training) in arms.items():
+            tried[temperature] = training.advance(PILOT // 2).best
+        least = NEAR * max(tried[temperature] for temperature in arms)
+        arms = {temperature: arm for temperature, arm in arms.items() if tried[temperature] >= least}
+        if len(arms) == 1:
+            break
+    best = arms.pop(max(arms, key=lambda temperature: arms[temperature][2].best))
+    arms.clear()  # the others' weights
     model, network, training = best
     log = training.finish()
     model.vectors = _vectors(network)
@@ -129,7 +130,7 @@ def fit_model(
         "data": dataset.fingerprint(),
         "device": str(device),
         **about(),
-        "temperatures": tried,
+        "temperatures": {f"{temperature:g}": found for temperature, found in tried.items()},
         "training": log.to_dict(),
     }
     return model, data

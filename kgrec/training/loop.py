@@ -92,7 +92,7 @@ class Training:
         """Train on, for about so many steps at the most; None: to the end."""
         last = self.config.epochs
         if steps is not None:
-            last = min(last, self.epoch + max(1, math.ceil(steps / self.run.steps_per_epoch)))
+            last = min(last, self.epoch + max(1, round(steps / self.run.steps_per_epoch)))
         begun, before = time.perf_counter(), self.log.seconds
         with progress_bar("training", (last - self.epoch) * self.run.steps_per_epoch, self.progress, "step") as bar:
             while self.epoch < last and not self._stopped:
