@@ -17,10 +17,9 @@ from kgrec.errors import ConfigError, DataError, NotFittedError, UnknownIdError
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.graph.knowledge_graph import EdgeType
 from kgrec.models.network import RecommenderNetwork
-from kgrec.tensors.sequences import latest
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.fitting import features
-from tests.tiny import ITEMS, SMALL, checkerboard, tiny_items
+from tests.tiny import ITEMS, SMALL, checkerboard, latest, tiny_items
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import polars as pl
 
 from kgrec.config import RecommenderConfig
 from kgrec.data.dataset import Dataset
+from kgrec.tensors.sequences import Batch, Histories, pad
 
 ITEMS = [f"i{index:02}" for index in range(12)]
 SMALL = RecommenderConfig(
@@ -53,3 +54,9 @@ def checkerboard(num_users: int = 40, seed: int = 0, impressions: bool = False) 
     events = pl.DataFrame(rows, schema=["user_id", "item_id", "event", "timestamp"], orient="row")
     table = pl.DataFrame(shown, schema=["user_id", "item_id", "timestamp", "label"], orient="row")
     return Dataset(items=tiny_items(), events=events, impressions=table if impressions else None)
+
+
+def latest(histories: Histories, length: int) -> Batch:
+    """The last `length` events of every user."""
+    stop = histories.start[1:]
+    return pad(histories, np.arange(histories.num_users), np.maximum(stop - length, histories.start[:-1]), stop)

@@ -16,7 +16,7 @@ from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.network import ItemVectors, ServingNetwork
 from kgrec.tensors.clicks import ClickBasis
-from kgrec.tensors.sequences import Histories, latest, pad
+from kgrec.tensors.sequences import Histories, pad
 from kgrec.tensors.vocabulary import Vocabulary
 
 
@@ -54,17 +54,9 @@ class FittedModel:
     def device(self) -> torch.device:
         return self.vectors.source.device
 
-    @torch.no_grad()
     def user_vectors(self, histories: Histories) -> Tensor:
         """The vector of each history, shape (num_users, dim), unit length."""
-        batch_size = 2048 if self.device.type == "cuda" else 256  # here what a layer makes stays in the cache
-        order = np.argsort(histories.lengths, kind="stable")  # like lengths together: little padding
-        vectors = self.vectors.source.new_zeros(histories.num_users, self.config.embedding_dim)
-        for begin in range(0, len(order), batch_size):
-            users = order[begin : begin + batch_size]
-            batch = latest(histories.take(users), self.config.history_length).to(self.device)
-            vectors[torch.from_numpy(users).to(self.device)] = self.network.users(self.vectors, batch)
-        return vectors
+        return self._vectors(histories, np.arange(histories.num_users), histories.lengths)
 
     def known_user_vectors(self, user_index: np.ndarray) -> Tensor:
         """Vectors of users of `users` by their known histories, shape (num_users, dim); each is made once and kept."""
@@ -79,19 +71,25 @@ class FittedModel:
             made[missing] = True
         return vectors[torch.from_numpy(user_index).to(self.device)]
 
-    @torch.no_grad()
     def vectors_at(self, histories: Histories, user_index: np.ndarray, place: np.ndarray) -> Tensor:
         """Vectors of users when `place` events of theirs had come, shape (num_pairs, dim)."""
         keys, back = np.unique(np.stack([user_index, place]), axis=1, return_inverse=True)
-        parts = []
-        for begin in range(0, keys.shape[1], 2048):
-            user, seen = keys[:, begin : begin + 2048]
-            stop = histories.start[user] + seen
+        return self._vectors(histories, *keys)[torch.from_numpy(back.reshape(-1)).to(self.device)]
+
+    @torch.no_grad()
+    def _vectors(self, histories: Histories, user_index: np.ndarray, seen: np.ndarray) -> Tensor:
+        """Vectors of users after `seen` events of theirs; like lengths are read together: little padding."""
+        batch_size = 2048 if self.device.type == "cuda" else 256  # here what a layer makes stays in the CPU's cache
+        order = np.argsort(np.minimum(seen, self.config.history_length), kind="stable")
+        vectors = self.vectors.source.new_zeros(len(order), self.config.embedding_dim)
+        for begin in range(0, len(order), batch_size):
+            some = order[begin : begin + batch_size]
+            user = user_index[some]
+            stop = histories.start[user] + seen[some]
             start = np.maximum(stop - self.config.history_length, histories.start[user])
-            parts.append(self.network.users(self.vectors, pad(histories, user, start, stop).to(self.device)))
-        if not parts:
-            return self.vectors.source.new_zeros(0, self.config.embedding_dim)
-        return torch.cat(parts)[torch.from_numpy(back.reshape(-1)).to(self.device)]
+            batch = pad(histories, user, start, stop).to(self.device)
+            vectors[torch.from_numpy(some).to(self.device)] = self.network.users(self.vectors, batch)
+        return vectors
 
     @torch.no_grad()
     def network_scores(self, user_emb: Tensor) -> Tensor:

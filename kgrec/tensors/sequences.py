@@ -160,12 +160,6 @@ def pad(
     return Batch(*(torch.from_numpy(part.astype(np.int64)) for part in (item_index, event_index, length, user)))
 
 
-def latest(histories: Histories, length: int) -> Batch:
-    """The last `length` events of every user."""
-    stop = histories.start[1:]
-    return pad(histories, np.arange(histories.num_users), np.maximum(stop - length, histories.start[:-1]), stop)
-
-
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Cuts of at most `length` events of the histories; those of one user overlap by one event.

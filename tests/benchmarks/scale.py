@@ -111,14 +111,12 @@ def made_up_shop(share: float) -> kgrec.Dataset:
     catalogue = {
         "item_id": names,
         "brand": pl.Series((home * 7 + rng.integers(0, 7, items)) % max(20, items // 40)).cast(pl.String),
-        "category": "c" + pl.Series(home % max(10, items // 400)).cast(pl.String),
+        "category": pl.Series([f"c{index}" for index in (home % max(10, items // 400)).tolist()]),
     }
     value = rng.integers(0, max(20, items // 100), (items, ATTRIBUTES))
     attributes = [json.dumps({f"a{place}": str(of) for place, of in enumerate(row)}) for row in value.tolist()]
     table = pl.DataFrame({**catalogue, "attributes": attributes})
-    log = pl.DataFrame({"user_id": user, "item_id": item, "timestamp": moment}).with_columns(
-        pl.col("user_id").cast(pl.String), "i" + pl.col("item_id").cast(pl.String)
-    )
+    log = pl.DataFrame({"user_id": pl.Series(user).cast(pl.String), "item_id": names.gather(item), "timestamp": moment})
     return kgrec.Dataset(items=table, events=log)
 
 

@@ -9,8 +9,9 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgrec.tensors.sequences import Histories, build_histories, cut_windows, latest, pad
+from kgrec.tensors.sequences import Histories, build_histories, cut_windows, pad
 from kgrec.tensors.vocabulary import Vocabulary
+from tests.tiny import latest
 
 
 def _histories(lengths: list[int], ordered: bool = True) -> Histories:
