@@ -172,39 +172,44 @@ def zero_diagonal_ridge(gram: Tensor, penalty: float, goal: Tensor | None = None
 
 
 def event_products(histories: Histories, num_items: int, recency: float) -> EventProducts:
-    """X'X and X'Y of the rows that the events give (see `fit_item_weights`)."""
+    """X'X and X'Y of the rows that the events give (see `fit_item_weights`).
+
+    With r for `recency`, the row of place t holds r ** (t - 1 - a) for the event at a < t. Of two events at a < b in a
+    history of n, X'X gets the sum over all places after b, r ** (b - a) c(b) with c(b) = (1 - r ** (2 (n - 1 - b))) /
+    (1 - r ** 2), and X'Y gets r ** (b - 1 - a): one pass over the pairs gives both.
+    """
+    shape = num_items, num_items
     if not histories.ordered:
         ones = np.ones(len(histories.item_index))
         rows = sparse.csr_array((ones, histories.item_index, histories.start), shape=(histories.num_users, num_items))
         together = rows.T @ rows
         return together, together
-    before = sparse.csr_array((num_items, num_items))  # products of what came before a place, with itself
-    forward = sparse.csr_array((num_items, num_items))  # and with the event there
+    after = (1 - recency ** (2.0 * _steps_back(histories))) / (1 - recency**2)  # c, of each event
+    twice, forward = (
+        sparse.csr_array(shape),
+        sparse.csr_array(shape),
+    )  # of pairs: r ** (b - 1 - a), with c(b) and without
     for begin in range(0, max(len(histories.item_index), 1), BLOCK):
-        rows, events = _before(histories, num_items, recency, begin)
-        before = before + rows.T @ rows
-        forward = forward + rows.T @ events
+        first, second, weight = _pairs(histories, recency, begin)
+        ends = histories.item_index[first], histories.item_index[second]
+        forward = forward + sparse.coo_array((weight, ends), shape=shape).tocsr()
+        twice = twice + sparse.coo_array((weight * after[second], ends), shape=shape).tocsr()
     counts = np.bincount(histories.item_index, minlength=num_items).astype(np.float64)
+    own = sparse.diags_array(np.bincount(histories.item_index, after, minlength=num_items).astype(np.float64))
     among = recency * (forward + forward.T) + sparse.diags_array(counts)
-    return (before + among).tocsr(), (forward + among).tocsr()
+    return (recency * (twice + twice.T) + own + among).tocsr(), (forward + among).tocsr()
 
 
-def _before(
-    histories: Histories, num_items: int, recency: float, begin: int
-) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """For each of a block of events one row: the events before it, weighted, and the event itself."""
-    item = histories.item_index[begin : begin + BLOCK]
-    place = np.arange(begin, begin + len(item))
-    first = histories.start[np.searchsorted(histories.start, place, side="right") - 1]
-    step = place - first  # events before it
+def _pairs(histories: Histories, recency: float, begin: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places a and b of two events of a history, a < b, for each b of a block; r ** (b - 1 - a) where it counts."""
+    place = np.arange(begin, min(begin + BLOCK, len(histories.item_index)))
+    step = place - histories.start[np.searchsorted(histories.start, place, side="right") - 1]  # events before it
     reach = 1 + math.floor(math.log(LEAST_WEIGHT) / math.log(recency))
     count = np.minimum(step, reach)
     start = np.concatenate([[0], np.cumsum(count)])
     back = np.arange(start[-1]) - np.repeat(start[:-1], count)  # 0 for the event just before
-    column = histories.item_index[np.repeat(place, count) - 1 - back]
-    shape = len(item), num_items
-    rows = sparse.csr_array((recency ** back.astype(np.float64), column, start), shape=shape)
-    return rows, sparse.csr_array((np.ones(len(item)), item, np.arange(len(item) + 1)), shape=shape)
+    second = np.repeat(place, count)
+    return second - 1 - back, second, recency ** back.astype(np.float64)
 
 
 def keep_largest(weights: Tensor, items: np.ndarray, num_items: int, *, keep: int, recency: float) -> ItemWeights:
