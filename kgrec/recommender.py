@@ -108,7 +108,6 @@ class KGRecommender:
         DataError
             If there is nothing to train on.
         """
-        show = sys.stderr.isatty() if progress is None else progress
         if graph is None:
             graph = KnowledgeGraph.from_dataset(train)
         elif isinstance(graph, GraphStore):
@@ -123,7 +122,7 @@ class KGRecommender:
             device=self.device,
             validate=None if watched is None else lambda candidate: self._validate(candidate, watched),
             checkpoint=None if checkpoint is None else Path(checkpoint),
-            progress=show,
+            progress=sys.stderr.isatty() if progress is None else progress,
         )
         if self.config.use_item_weights:
             blend(model, data, others if self.config.patience is not None else None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
@@ -24,7 +24,8 @@ class RunningMean:
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.parameters, self.decay, self.steps = list(network.parameters()), decay, 0
-        self.mean = [parameter.detach().clone() for parameter in self.parameters] if decay else []
+        self.mean: list[Tensor] = []
+        self.restart()
 
     @torch.no_grad()
     def update(self) -> None:
@@ -48,7 +49,6 @@ class RunningMean:
         self._exchange()
         self.mean = []
 
-    @torch.no_grad()
     def restart(self) -> None:
         """Go on from the weights as they are."""
         self.mean = [parameter.detach().clone() for parameter in self.parameters] if self.decay else []

@@ -113,8 +113,7 @@ def fit_model(
     arms = {temperature: start(temperature) for temperature in _temperatures(config, chooses=validate is not None)}
     tried: dict[float, float] = {}
     for _ in range(2 if len(arms) > 1 else 0):
-        for temperature, (_, _, training) in arms.items():
-            tried[temperature] = training.advance(PILOT // 2).best
+        tried |= {temperature: arm[2].advance(PILOT // 2).best for temperature, arm in arms.items()}
         least = NEAR * max(tried[temperature] for temperature in arms)
         arms = {temperature: arm for temperature, arm in arms.items() if tried[temperature] >= least}
         if len(arms) == 1:

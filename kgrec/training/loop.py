@@ -326,8 +326,7 @@ class Run:
         """Items at random, each as likely as the next, out of the candidates alone: few vectors need be made."""
         own = len(torch.unique(targets))
         place = torch.randint(self.network.num_items, (size,), generator=self.torch)
-        other = len(candidates) - own
-        if other and len(candidates) < self.network.num_items:  # the targets come first and stand for themselves
+        if len(candidates) < self.network.num_items:  # the targets come first and stand for themselves
             place = torch.where(place < own, place, torch.randint(own, len(candidates), (size,), generator=self.torch))
         return candidates[place]
 
