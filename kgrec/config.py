@@ -64,6 +64,8 @@ class RecommenderConfig:
         8.0, "events at which a user's own vector is left out of half of the steps; less often with more", 0.0, 1e6
     )
 
+    use_profiles: bool = _setting(True, "learn from the profile columns of the users table")
+
     click_weight: float = _setting(0.1, "alpha: weight of the click loss (binary cross-entropy)", 0.0, 1e6)
     ranking_weight: float = _setting(1.0, "beta: weight of the ranking loss (softmax)", 0.0, 1e6)
     softmax_items: int = _setting(2048, "items drawn for the softmax besides the batch's own; all when fewer", 1)

@@ -12,7 +12,7 @@ from kgrec.data.dataset import Dataset
 from kgrec.errors import DataError
 from kgrec.evaluation.click_metrics import click_metrics
 from kgrec.evaluation.metrics import ranking_metrics
-from kgrec.models.fitted import FittedModel, interactions_of
+from kgrec.models.fitted import FittedModel
 from kgrec.ranking.lists import model_lists
 from kgrec.tensors.clicks import click_examples
 from kgrec.tensors.sequences import Histories, build_histories
@@ -37,7 +37,7 @@ def part_lists(model: FittedModel, part: Dataset, k: int) -> pl.DataFrame:
 def _before(model: FittedModel, part: Dataset, users: pl.Series) -> Histories:
     if part.history is None:
         return model.histories.take(model.users.index(users))
-    return build_histories(interactions_of(part.history), Vocabulary(users), model.items, model.users)
+    return model.histories_of(part.history, Vocabulary(users))
 
 
 def part_click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str, float]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
+import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
-from kgrec.errors import DataError, list_first
+from kgrec.data.schema import EVENTS
+from kgrec.errors import ConfigError, DataError, UnknownIdError, list_first
+from kgrec.models.fitted import FittedModel
+from kgrec.tensors.sequences import Histories, profile_rows
 from kgrec.tensors.vocabulary import Vocabulary
+
+OnUnknown = Literal["raise", "skip", "cold_start"]
 
 
 def id_series(values: Iterable[str], what: str) -> pl.Series:
@@ -34,10 +41,109 @@ def user_item_pairs(pairs: Any) -> pl.DataFrame:
     return frame
 
 
-def session_events(histories: Any, items: Vocabulary) -> pl.DataFrame:
-    """The interactions of sessions that come from outside, checked as a dataset's events are."""
-    frame = histories if isinstance(histories, pl.DataFrame) else pl.DataFrame(histories)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The users that lists are wanted for: ids, and in the same order histories; place among the model's, -1 if new."""
+
+    users: pl.Series
+    histories: Histories
+    index: np.ndarray
+    as_known: bool  # whether the histories and profiles are those that the model knows
+
+
+def asked_users(
+    model: FittedModel, user_ids: Iterable[str] | None, histories: Any, profiles: Any, on_unknown: OnUnknown
+) -> Asked:
+    """The users asked for, by what is known of them and what was handed in; see `KGRecommender.recommend`.
+
+    Raises
+    ------
+    ConfigError
+        If `on_unknown` is none of its values.
+    DataError
+        If histories or profiles can't be read.
+    UnknownIdError
+        If nothing is known of a user, and on_unknown is "raise".
+    """
+    if on_unknown not in get_args(OnUnknown):
+        raise ConfigError(f"on_unknown is {on_unknown!r}, expected 'raise', 'skip' or 'cold_start'")
+    users, source = model.users, model.histories
+    if histories is not None:
+        events, ids = session_events(histories, model.items)
+        users = Vocabulary(ids)
+        source = model.histories_of(events, users)
+    table = None if profiles is None else _profile_table(profiles)
+    if user_ids is not None:
+        wanted = id_series(user_ids, "user_ids")
+    elif table is None:
+        wanted = users.ids
+    else:
+        named = table[c.USER_ID] if histories is None else pl.concat([users.ids, table[c.USER_ID]])
+        wanted = named.unique(maintain_order=True)
+    index = users.index(wanted)
+    known = index >= 0
+    if table is not None:
+        known |= wanted.is_in(table[c.USER_ID].implode()).to_numpy()
+    if not known.all() and on_unknown == "raise":
+        raise UnknownIdError(
+            f"recommend: unknown user_ids {list_first(wanted.filter(pl.Series(~known)))}; the model knows "
+            f"{len(users):,} users. Pass on_unknown='skip' or 'cold_start', their events as histories= or their "
+            "profiles as profiles="
+        )
+    if on_unknown == "skip":
+        wanted, index = wanted.filter(pl.Series(known)), index[known]
+    taken = source.take(index)
+    if table is not None:
+        given = Vocabulary(table[c.USER_ID]).index(wanted)
+        rows = profile_rows(model.profile_columns.encode(table), given)
+        of_known = profile_rows(model.profile, model.users.index(wanted))
+        taken = replace(taken, profile=np.where(given[:, None] >= 0, rows, of_known))
+    return Asked(wanted, taken, index, as_known=histories is None and table is None)
+
+
+def session_events(histories: Any, items: Vocabulary) -> tuple[pl.DataFrame, pl.Series]:
+    """The interactions of sessions that come from outside, checked as a dataset's events are, and their users.
+
+    Parameters
+    ----------
+    histories : frame, mapping of user to item_ids, or sequence of sequences of item_ids
+    """
+    frame, users = _session_frame(histories)
+    missing = [name for name in (c.USER_ID, c.ITEM_ID) if name not in frame.columns]
+    if missing:
+        raise DataError(f"histories: missing columns {list_first(missing)}; found {list_first(frame.columns)}")
+    if users is None:
+        users = frame[c.USER_ID].cast(pl.String).unique(maintain_order=True)
+    if not frame.height and len(users):
+        return pl.DataFrame(schema=EVENTS.dtypes), users
     optional = {name: frame[name] for name in (c.EVENT, c.TIMESTAMP, c.LABEL) if name in frame.columns}
     catalogue = {c.ITEM_ID: items.ids}
     events = Dataset(items=catalogue, events={c.USER_ID: frame[c.USER_ID], c.ITEM_ID: frame[c.ITEM_ID], **optional})
-    return events.interactions
+    return events.interactions, users
+
+
+def _session_frame(histories: Any) -> tuple[pl.DataFrame, pl.Series | None]:
+    """A table of events; the users too, where some may have none."""
+    if isinstance(histories, pl.DataFrame):
+        return histories, None
+    if isinstance(histories, Sequence) and all(isinstance(items, (list, tuple)) for items in histories):
+        histories = {str(place): items for place, items in enumerate(histories)}
+    elif not isinstance(histories, Mapping) or c.ITEM_ID in histories:
+        return pl.DataFrame(histories), None
+    lists = {str(user): list(items) for user, items in histories.items()}
+    table = {
+        c.USER_ID: pl.Series([user for user, items in lists.items() for _ in items], dtype=pl.String),
+        c.ITEM_ID: pl.Series([item for items in lists.values() for item in items], dtype=pl.String),
+    }
+    return pl.DataFrame(table), pl.Series(list(lists), dtype=pl.String)
+
+
+def _profile_table(profiles: Any) -> pl.DataFrame:
+    frame = profiles if isinstance(profiles, pl.DataFrame) else pl.DataFrame(profiles)
+    if c.USER_ID not in frame.columns:
+        raise DataError(f"profiles: missing column {c.USER_ID!r}; found {list_first(frame.columns)}")
+    frame = frame.with_columns(pl.col(c.USER_ID).cast(pl.String))
+    twice = frame.filter(pl.col(c.USER_ID).is_duplicated() | pl.col(c.USER_ID).is_null())[c.USER_ID]
+    if len(twice):
+        raise DataError(f"profiles: more than one row, or no user_id, for {list_first(twice.unique())}")
+    return frame

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,7 +26,7 @@ from kgrec.explain.explanation import Explanation, Likeness
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.store import GraphStore
-from kgrec.inputs import id_series, session_events, user_item_pairs
+from kgrec.inputs import OnUnknown, asked_users, id_series, user_item_pairs
 from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.filters import allowed_items
 from kgrec.ranking.lists import model_lists
@@ -36,7 +37,6 @@ from kgrec.training.device import resolve_device
 from kgrec.training.fitting import fit_model
 
 logger = logging.getLogger(__name__)
-OnUnknown = Literal["raise", "skip", "cold_start"]
 
 
 class KGRecommender:
@@ -126,8 +126,7 @@ class KGRecommender:
         )
         if self.config.use_item_weights:
             blend(model, data, others if self.config.patience is not None else None)
-        if validation is not None:
-            _remember(model, pl.concat([train.events, validation.events], how="diagonal_relaxed"))
+        _remember(model, train, validation)
         self._model, self._paths = model, None
         return self
 
@@ -145,7 +144,8 @@ class KGRecommender:
         candidates: Iterable[str] | None = None,
         on_unknown: OnUnknown = "raise",
         *,
-        histories: pl.DataFrame | None = None,
+        histories: Any = None,
+        profiles: Any = None,
         exclude: Iterable[str] | None = None,
         filters: Mapping[str, Any] | None = None,
         diversity: float = 0.0,
@@ -155,7 +155,7 @@ class KGRecommender:
         Parameters
         ----------
         user_ids : sequence of str, optional
-            None: every known user, or every user of `histories`.
+            None: every known user, or every user of `histories` and `profiles`.
         k : int
             Length of a list, at most; shorter where fewer items are left.
         filter_seen : bool
@@ -163,10 +163,15 @@ class KGRecommender:
         candidates : iterable of str, optional
             Only these items may be listed, such as those in stock.
         on_unknown : "raise", "skip" or "cold_start"
-            What to do with users that have no known history: an error, no list, or the list of a newcomer.
-        histories : frame, optional
-            Columns user_id, item_id and, optionally, event and timestamp: the events to go by instead of the known
-            ones, for sessions and users never seen.
+            What to do with users of whom nothing is known, neither events nor profile: an error, no list, or the list
+            of a newcomer.
+        histories : frame, mapping or sequence, optional
+            The events to go by instead of the known ones, for sessions and users never seen: a frame with columns
+            user_id, item_id and, optionally, event and timestamp; or `{"a session": ["B07", "B01"]}`, oldest first; or
+            `[["B07", "B01"], ["B02"]]`, whose users are then "0", "1".
+        profiles : frame, optional
+            Column user_id and some of the profile columns of the users that the model was trained on: what to go by
+            for users without events, and instead of what is known of the others.
         exclude : iterable of str, optional
             These items may not be listed.
         filters : mapping, optional
@@ -187,39 +192,24 @@ class KGRecommender:
             If a user, a candidate or an item to exclude is unknown.
         ConfigError
             If k, diversity or a filter is not to be had.
+        DataError
+            If histories or profiles can't be read.
         """
         model = self.model_
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise ConfigError(f"k is {k!r}, expected a whole number >= 1")
         if not 0 <= diversity <= 1:
             raise ConfigError(f"diversity is {diversity!r}, expected a number from 0 to 1")
-        users, source = model.users, model.histories
-        if histories is not None:
-            events = session_events(histories, model.items)
-            users = Vocabulary(events[c.USER_ID].unique(maintain_order=True))
-            source = build_histories(events, users, model.items, model.users)
-        wanted = users.ids if user_ids is None else id_series(user_ids, "user_ids")
-        index = users.index(wanted)
-        if (index < 0).any():
-            unknown = wanted.filter(pl.Series(index < 0))
-            if on_unknown == "raise":
-                raise UnknownIdError(
-                    f"recommend: unknown user_ids {list_first(unknown)}; the model knows {len(users):,} users. "
-                    "Pass on_unknown='skip' or 'cold_start', or their events as histories="
-                )
-            if on_unknown == "skip":
-                wanted, index = wanted.filter(pl.Series(index >= 0)), index[index >= 0]
-            elif on_unknown != "cold_start":
-                raise ConfigError(f"on_unknown is {on_unknown!r}, expected 'raise', 'skip' or 'cold_start'")
+        asked = asked_users(model, user_ids, histories, profiles, on_unknown)
         return model_lists(
             model,
-            wanted,
-            source.take(index),
+            asked.users,
+            asked.histories,
             k,
             filter_seen=filter_seen,
             allowed=self._allowed(candidates, exclude, filters),
             diversity=diversity,
-            vectors=model.known_user_vectors(index) if histories is None and (index >= 0).all() else None,
+            vectors=model.known_user_vectors(asked.index) if asked.as_known and (asked.index >= 0).all() else None,
         )
 
     def _allowed(
@@ -394,7 +384,14 @@ class KGRecommender:
         return recommender
 
 
-def _remember(model: FittedModel, events: pl.DataFrame) -> None:
-    """Make `events` the known history of the users; no weight changes."""
-    model.users = Vocabulary(events[c.USER_ID].unique(maintain_order=True))
-    model.histories = build_histories(interactions_of(events), model.users, model.items)
+def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) -> None:
+    """Make all events the known history of the users, and know those with a profile alone; no weight changes."""
+    events = train.events
+    if validation is not None:
+        events = pl.concat([events, validation.events], how="diagonal_relaxed")
+    named = [events[c.USER_ID].unique(maintain_order=True)]
+    if model.profile_columns.size:
+        named.append(train.users[c.USER_ID])
+    model.users = Vocabulary(pl.concat(named).unique(maintain_order=True))
+    profile = model.profile_columns.of(model.users.ids, train.users)
+    model.histories = replace(build_histories(interactions_of(events), model.users, model.items), profile=profile)

@@ -21,11 +21,12 @@ from kgrec.errors import ConfigError, GraphError, SavedModelError
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
-from kgrec.models.network import ItemVectors, ServingNetwork
+from kgrec.models.network import ItemVectors, ServingNetwork, UserSide
+from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX = "model-"
 
@@ -51,7 +52,7 @@ def save_model(model: FittedModel, folder: Path) -> None:
         save_file(parts | {"column": parts["column"].int()}, inner / "item_weights.safetensors")
     histories = model.histories
     arrays = {"start": histories.start, "item_index": histories.item_index, "event_index": histories.event_index}
-    arrays["timestamp"] = histories.timestamp
+    arrays |= {"timestamp": histories.timestamp, "profile": model.profile}
     save_file(
         {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()},
         inner / "histories.safetensors",
@@ -67,6 +68,7 @@ def save_model(model: FittedModel, folder: Path) -> None:
         "config": model.config.to_dict(),
         "click_basis": model.click_basis,
         "ordered": histories.ordered,
+        "profile_columns": model.profile_columns.to_list(),
         "item_weights": None if model.item_weights is None else {"recency": model.item_weights.recency},
         "item_share": model.item_share,
         "about": model.about,
@@ -97,9 +99,10 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
         items = Vocabulary(ids["items"])
         weights = load_file(inner / "weights.safetensors")
         arrays = {key: value.numpy() for key, value in load_file(inner / "histories.safetensors").items()}
-        num_users = len(weights["network.behaviour.own"])
+        columns = ProfileColumns.from_list(manifest["profile_columns"])
         reads_order = any(key.startswith("network.behaviour.transformer") for key in weights)
-        network = ServingNetwork(config, len(items), num_users, ordered=reads_order)
+        users = UserSide(len(weights["network.behaviour.own"]), columns.size, reads_order)
+        network = ServingNetwork(config, len(items), users)
         network.load_state_dict({key[8:]: value for key, value in weights.items() if key.startswith("network.")})
         vectors = ItemVectors(*(weights[f"items.{part}"].to(device) for part in ("source", "target", "bias")))
         return FittedModel(
@@ -108,6 +111,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             items=items,
             titles=pl.Series(ids["titles"], dtype=pl.String),
             histories=Histories(**arrays, ordered=bool(manifest["ordered"]), user=np.arange(len(arrays["start"]) - 1)),
+            profile_columns=columns,
             network=network.to(device).eval().requires_grad_(requires_grad=False),
             vectors=vectors,
             graph=_read_graph(inner),

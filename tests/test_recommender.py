@@ -16,7 +16,7 @@ from kgrec.baselines import Popularity
 from kgrec.errors import ConfigError, DataError, NotFittedError, UnknownIdError
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.graph.knowledge_graph import EdgeType
-from kgrec.models.network import RecommenderNetwork
+from kgrec.models.network import RecommenderNetwork, UserSide
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.fitting import features
 from tests.tiny import ITEMS, SMALL, checkerboard, latest, tiny_items
@@ -153,8 +153,9 @@ def test_fit_on_a_graph_with_any_names_saves_loads_and_explains(split: kgrec.Spl
 def test_network_gives_every_parameter_a_finite_gradient(split: kgrec.Split) -> None:
     items = Vocabulary(split.train.items["item_id"])
     data = features(kgrec.KnowledgeGraph.from_dataset(split.train), items, SMALL, seed=0, device=torch.device("cpu"))
-    network = RecommenderNetwork(SMALL, data, len(items), 40, ordered=True)
+    network = RecommenderNetwork(SMALL, data, len(items), UserSide(40, 1, ordered=True))
     histories = kgrec.KGRecommender(SMALL, device="cpu").fit(split.train).model_.histories
+    histories = dataclasses.replace(histories, profile=np.ones((40, 1), np.int64))
     vectors = network.item_vectors()
     behaviour, scorer = network.serving.behaviour, network.serving.scorer
     torch.nn.init.normal_(behaviour.following.weight)  # starts at zero, which would hide what lies behind it

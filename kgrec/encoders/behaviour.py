@@ -15,12 +15,13 @@ OWN_NORM = 0.1  # of a user's own vector at the start, beside a mean of unit len
 
 
 class BehaviourEncoder(nn.Module):
-    """Three views of a user, summed: what the history is about by and large, what comes next, and the user alone.
+    """Views of a user, summed: what the history is about by and large, what comes next, the user alone, the profile.
 
     The first is the mean of the item vectors, weighted by event type and by how many events ago it was; it has few
     parameters and carries the sparse data sets. The second is a causal transformer over the same vectors. The third is
     a free vector of each known user, which carries the dense ones; in training it is left out at random, so that the
-    other two can stand alone for users never seen, and the more often the less it has to learn from.
+    other two can stand alone for users never seen, and the more often the less it has to learn from. The last is a
+    vector for each feature of the user's profile, zero at the start; with no event yet it stands beside the newcomer's.
 
     Parameters
     ----------
@@ -40,6 +41,8 @@ class BehaviourEncoder(nn.Module):
         Users with a vector of their own; 0 for none.
     user_events : float
         Events at which a user's own vector is left out of half of the steps; of n events, user_events / (n + it).
+    num_profile_features : int
+        0: no profiles.
 
     Source: Kang and McAuley 2018 (SASRec) for the causal transformer; Koren 2008 (SVD++), eq. 15, for a free vector
     beside those of the items; Volkovs et al. 2017 (DropoutNet) for leaving it out. Differs: item vectors come from the
@@ -58,10 +61,12 @@ class BehaviourEncoder(nn.Module):
         event_weights: Mapping[str, float],
         num_users: int = 0,
         user_events: float = 0.0,
+        num_profile_features: int = 0,
     ) -> None:
         super().__init__()
         self.own = nn.Parameter(torch.randn(num_users, dim) * (OWN_NORM * dim**-0.5))
         self.user_events = user_events
+        self.profile = nn.Parameter(torch.zeros(num_profile_features, dim))
         weights = torch.tensor([event_weights.get(name, 1.0) for name in EVENT_NAMES])
         self.event_log_weight = nn.Parameter(weights.log())
         self.recency_logit = nn.Parameter(torch.logit(torch.tensor(recency)))
@@ -107,6 +112,8 @@ class BehaviourEncoder(nn.Module):
             user = user + self._following(events, kinds)
         if len(self.own):
             user = user + self._own(batch)[:, None]
+        if len(self.profile):
+            user = user + self._profile(batch)[:, None]
         return functional.normalize(user, dim=-1)
 
     def _recent_mean(self, events: Tensor) -> Tensor:
@@ -123,6 +130,10 @@ class BehaviourEncoder(nn.Module):
             left_out = self.user_events / (self.user_events + batch.length.clamp(min=1))
             known &= torch.rand(len(user)).to(user.device) >= left_out
         return self.own[user.clamp(0, len(self.own) - 1)] * known[:, None]
+
+    def _profile(self, batch: Batch) -> Tensor:
+        known = batch.profile > 0
+        return (self.profile[(batch.profile - 1).clamp(min=0)] * known[..., None]).sum(1)
 
     def _following(self, events: Tensor, kinds: Tensor) -> Tensor:
         assert self.transformer is not None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from kgrec.config import KnowledgeModel
 from kgrec.progress import progress_bar
 from kgrec.tensors.geometric import ComplEx, DistMult, HeteroData, KGEModel, RotatE, TransE
+
+FACTS, MOST_STEPS = 4096, 100  # of a step, and of an epoch: with more facts the steps are larger
 
 
 def knowledge_model(name: KnowledgeModel, num_nodes: int, num_relations: int, dim: int) -> KGEModel:
@@ -35,7 +39,7 @@ def train_knowledge(
     epochs: int,
     generator: torch.Generator,
     device: torch.device,
-    batch_size: int = 4096,
+    batch_size: int | None = None,
     learning_rate: float = 0.01,
     progress: bool = False,
 ) -> dict[str, Tensor]:
@@ -47,6 +51,9 @@ def train_knowledge(
         As made by `kgrec.tensors.hetero.hetero_data`.
     generator : torch.Generator
         On CPU; decides the start, the order of the facts and the corrupted ones.
+    batch_size : int, optional
+        Facts in a step; None: 4096, or a hundredth of the facts where that is more. Each step updates all nodes, so
+        that with more facts and nodes the work of an epoch would otherwise grow with their product.
 
     Returns
     -------
@@ -58,10 +65,11 @@ def train_knowledge(
         offset[label] = total
         total += data[label].num_nodes
     heads, relations, tails = _facts(data, offset)
+    batch_size = batch_size or max(FACTS, math.ceil(len(heads) / MOST_STEPS))
     with torch.random.fork_rng(devices=[]):  # PyG draws its start and its corruptions from the global generator
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
         network = knowledge_model(model, max(total, 1), max(len(data.edge_types), 1), dim).to(device)
-        optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+        optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
         with progress_bar(f"{model} facts", epochs, progress) as bar:
             for _ in range(epochs if len(heads) else 0):
                 for rows in torch.split(torch.randperm(len(heads)), batch_size):

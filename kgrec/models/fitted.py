@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.network import ItemVectors, ServingNetwork
 from kgrec.tensors.clicks import ClickBasis
-from kgrec.tensors.sequences import Histories, pad
+from kgrec.tensors.profiles import ProfileColumns
+from kgrec.tensors.sequences import Histories, build_histories, pad, profile_rows
 from kgrec.tensors.vocabulary import Vocabulary
 
 
@@ -27,7 +28,9 @@ class FittedModel:
     Attributes
     ----------
     histories : Histories
-        The known events of each user of `users`.
+        The known events and profile of each user of `users`.
+    profile_columns : ProfileColumns
+        What profiles are read by.
     titles : polars.Series
         Title of each item, null where it has none.
     item_weights : ItemWeights or None
@@ -41,6 +44,7 @@ class FittedModel:
     items: Vocabulary
     titles: pl.Series
     histories: Histories
+    profile_columns: ProfileColumns
     network: ServingNetwork
     vectors: ItemVectors
     graph: KnowledgeGraph
@@ -53,6 +57,17 @@ class FittedModel:
     @property
     def device(self) -> torch.device:
         return self.vectors.source.device
+
+    def histories_of(self, events: pl.DataFrame, users: Vocabulary) -> Histories:
+        """The histories that `events` give some users, known ones and others; with them the profiles of those known."""
+        histories = build_histories(interactions_of(events), users, self.items, self.users)
+        return replace(histories, profile=profile_rows(self.profile, self.users.index(users.ids)))
+
+    @property
+    def profile(self) -> np.ndarray:
+        """Profile features of `users`, shape (num_users, num_columns)."""
+        assert self.histories.profile is not None
+        return self.histories.profile
 
     def user_vectors(self, histories: Histories) -> Tensor:
         """The vector of each history, shape (num_users, dim), unit length."""

@@ -25,27 +25,37 @@ class ItemVectors:
     bias: Tensor
 
 
-def behaviour_encoder(config: RecommenderConfig, num_users: int, *, ordered: bool) -> BehaviourEncoder:
+@dataclass(frozen=True, slots=True)
+class UserSide:
+    """What there is to know of users: how many have a vector of their own, features of all profile columns, order."""
+
+    num_users: int
+    num_profile_features: int
+    ordered: bool  # whether the order of events means something
+
+
+def behaviour_encoder(config: RecommenderConfig, users: UserSide) -> BehaviourEncoder:
     """The behaviour encoder that a configuration asks for; where the order means nothing it has no transformer."""
     return BehaviourEncoder(
         config.embedding_dim,
         length=config.history_length,
-        layers=config.sequence_layers if config.use_sequence and ordered else 0,
+        layers=config.sequence_layers if config.use_sequence and users.ordered else 0,
         heads=config.sequence_heads,
         dropout=config.dropout,
         recency=config.recency,
         event_weights=config.event_weights,
-        num_users=num_users if config.use_user_vectors else 0,
+        num_users=users.num_users if config.use_user_vectors else 0,
         user_events=config.user_events,
+        num_profile_features=users.num_profile_features,
     )
 
 
 class ServingNetwork(nn.Module):
     """What is needed to score: the behaviour encoder and the scorer. Item vectors come from outside."""
 
-    def __init__(self, config: RecommenderConfig, num_items: int, num_users: int, *, ordered: bool) -> None:
+    def __init__(self, config: RecommenderConfig, num_items: int, users: UserSide) -> None:
         super().__init__()
-        self.behaviour = behaviour_encoder(config, num_users, ordered=ordered)
+        self.behaviour = behaviour_encoder(config, users)
         self.scorer = Scorer(config.embedding_dim, num_items, temperature=config.temperature or TEMPERATURES[0])
 
     def users(self, items: ItemVectors, batch: Batch) -> Tensor:
@@ -62,14 +72,11 @@ class RecommenderNetwork(nn.Module):
     config : RecommenderConfig
     data : HeteroData
         The graph with its features; its first `num_items` products are the catalogue.
-    num_items, num_users : int
-    ordered : bool
-        Whether the order of events means something.
+    num_items : int
+    users : UserSide
     """
 
-    def __init__(
-        self, config: RecommenderConfig, data: HeteroData, num_items: int, num_users: int, *, ordered: bool
-    ) -> None:
+    def __init__(self, config: RecommenderConfig, data: HeteroData, num_items: int, users: UserSide) -> None:
         super().__init__()
         self.num_items = num_items
         self.fusion = FusionNetwork(
@@ -78,7 +85,7 @@ class RecommenderNetwork(nn.Module):
             num_layers=config.num_layers if config.use_graph else 0,
             id_scale=config.id_scale,
         )
-        self.serving = ServingNetwork(config, num_items, num_users, ordered=ordered)
+        self.serving = ServingNetwork(config, num_items, users)
 
     def item_vectors(self, items: Tensor | None = None) -> ItemVectors:
         """Vectors of the whole catalogue, or of the items wanted.

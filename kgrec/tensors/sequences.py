@@ -33,6 +33,8 @@ class Histories:
         Whether the order means something: some event has a timestamp.
     user : int64, shape (num_users,), optional
         Place of each user among those that a model knows, -1 for one it does not know; None: it knows none.
+    profile : int64, shape (num_users, num_columns), optional
+        Features of each user's profile, from 1; 0 for none (`kgrec.tensors.profiles`).
     """
 
     start: np.ndarray
@@ -41,6 +43,7 @@ class Histories:
     timestamp: np.ndarray
     ordered: bool
     user: np.ndarray | None = None
+    profile: np.ndarray | None = None
 
     @property
     def num_users(self) -> int:
@@ -68,14 +71,26 @@ class Histories:
         user = self.user
         if user is not None:
             user = np.where(users >= 0, user[users], -1) if len(user) else users
-        return Histories(start, self.item_index[rows], self.event_index[rows], self.timestamp[rows], self.ordered, user)
+        profile = None if self.profile is None else profile_rows(self.profile, users)
+        item_index, event_index, timestamp = (
+            part[rows] for part in (self.item_index, self.event_index, self.timestamp)
+        )
+        return Histories(start, item_index, event_index, timestamp, self.ordered, user, profile)
 
     def renumber(self, place: np.ndarray) -> Histories:
         """The events of some items alone, item i renamed to `place[i]`; -1 leaves it out."""
         item_index = place[self.item_index]
         kept = item_index >= 0
         start = np.concatenate([[0], np.cumsum(np.bincount(self.user_index()[kept], minlength=self.num_users))])
-        return Histories(start, item_index[kept], self.event_index[kept], self.timestamp[kept], self.ordered, self.user)
+        event_index, timestamp = self.event_index[kept], self.timestamp[kept]
+        return Histories(start, item_index[kept], event_index, timestamp, self.ordered, self.user, self.profile)
+
+
+def profile_rows(profile: np.ndarray, users: np.ndarray) -> np.ndarray:
+    """Profile features of some users, in the order asked, shape (num_asked, num_columns); none for -1."""
+    if not len(profile):
+        return np.zeros((len(users), profile.shape[1]), np.int64)
+    return np.where(users[:, None] >= 0, profile[users], 0)
 
 
 def build_histories(
@@ -114,12 +129,15 @@ class Batch:
     length : int64, shape (batch,)
     user : int64, shape (batch,)
         As `Histories.user`.
+    profile : int64, shape (batch, num_columns)
+        As `Histories.profile`.
     """
 
     item_index: Tensor
     event_index: Tensor
     length: Tensor
     user: Tensor
+    profile: Tensor
 
     def to(self, device: torch.device) -> Batch:
         return Batch(*(getattr(self, part.name).to(device) for part in fields(self)))
@@ -157,7 +175,9 @@ def pad(
         item_index = np.where(inside, histories.item_index[rows], -1)
         event_index = np.where(inside, histories.event_index[rows], -1)
     user = np.full(len(row), -1) if histories.user is None else histories.user[row]
-    return Batch(*(torch.from_numpy(part.astype(np.int64)) for part in (item_index, event_index, length, user)))
+    profile = np.zeros((len(row), 0)) if histories.profile is None else histories.profile[row]
+    parts = item_index, event_index, length, user, profile
+    return Batch(*(torch.from_numpy(part.astype(np.int64)) for part in parts))
 
 
 @dataclass(frozen=True, slots=True)

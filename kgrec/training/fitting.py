@@ -24,11 +24,12 @@ from kgrec.errors import DataError
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel
 from kgrec.models.fusion import KNOWLEDGE
-from kgrec.models.network import ItemVectors, RecommenderNetwork
+from kgrec.models.network import ItemVectors, RecommenderNetwork, UserSide
 from kgrec.models.node_features import add_text
 from kgrec.tensors.clicks import click_examples
 from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.hetero import PRODUCT, hetero_data
+from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.loop import Run, Training, TrainingData
@@ -70,7 +71,10 @@ def fit_model(
         raise DataError(f"fit: no interaction to train on ({dataset.events.height:,} events in all)")
     items = Vocabulary(dataset.items[c.ITEM_ID])
     users = Vocabulary(dataset.events[c.USER_ID].unique(maintain_order=True))
-    histories = build_histories(interactions, users, items)
+    profile_columns = ProfileColumns.fit(dataset.users) if config.use_profiles else ProfileColumns()
+    profile = profile_columns.of(users.ids, dataset.users)
+    histories = replace(build_histories(interactions, users, items), profile=profile)
+    user_side = UserSide(len(users), profile_columns.size, histories.ordered)
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"examples"]))
     examples = click_examples(dataset.events, histories, users, items, draws)
     data = features(graph, items, config, seed=seed, device=device, progress=progress)
@@ -83,7 +87,7 @@ def fit_model(
         settings = replace(config, temperature=temperature)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_stream(seed, b"network"))
-            network = RecommenderNetwork(settings, data, len(items), len(users), ordered=histories.ordered)
+            network = RecommenderNetwork(settings, data, len(items), user_side)
         network.fusion.to_device(device)
         network.to(device)
         model = FittedModel(
@@ -92,6 +96,7 @@ def fit_model(
             items=items,
             titles=titles,
             histories=histories,
+            profile_columns=profile_columns,
             network=network.serving,
             vectors=_vectors(network),
             graph=graph,

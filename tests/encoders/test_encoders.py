@@ -93,7 +93,8 @@ def _encoder(layers: int) -> BehaviourEncoder:
 def _batch(items: list[list[int]], events: list[list[int]] | None = None) -> Batch:
     index = torch.tensor(items)
     kinds = torch.tensor(events) if events else torch.where(index >= 0, 1, -1)
-    return Batch(index, kinds, (index >= 0).sum(1), torch.arange(len(index)))
+    no_profile = torch.zeros(len(index), 0, dtype=torch.long)
+    return Batch(index, kinds, (index >= 0).sum(1), torch.arange(len(index)), no_profile)
 
 
 @pytest.mark.parametrize("layers", [0, 2])

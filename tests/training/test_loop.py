@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 import kgrec
-from kgrec.models.network import RecommenderNetwork
+from kgrec.models.network import RecommenderNetwork, UserSide
 from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.loop import Run
@@ -24,7 +24,7 @@ def network_of(num_layers: int, *, product_edges: bool) -> RecommenderNetwork:
         graph = kgrec.KnowledgeGraph(graph.nodes, {**graph.edges, ("Product", "NEXT_TO", "Product"): near})
     config = kgrec.RecommenderConfig.from_dict({**SMALL.to_dict(), "num_layers": num_layers})
     torch.manual_seed(0)
-    return RecommenderNetwork(config, hetero_data(graph, ITEMS), len(ITEMS), 40, ordered=True)
+    return RecommenderNetwork(config, hetero_data(graph, ITEMS), len(ITEMS), UserSide(40, 0, ordered=True))
 
 
 @pytest.mark.parametrize("num_layers", [0, 1, 2])

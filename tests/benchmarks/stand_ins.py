@@ -1,0 +1,110 @@
+"""kgrec's defaults on shops of other kinds: `KGREC_DATA=FOLDER python tests/benchmarks/stand_ins.py [NAME ...]`.
+
+Cut from the benchmark data sets (amazon-beauty, lastfm, complete-journey), so that no default is tuned to two of them:
+each is trained and scored on one part like `scripts/benchmark.py` does, beside popularity,
+item-kNN, EASE, EASE with side information and LightGCN.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+import kgrec
+from kgrec.comparison import FUSED, PEERS, compare, summary
+
+SHOWN = ["model", "runs", "seconds", "recall@10", "recall@10 sd", "ndcg@10", "ndcg@10 sd", "recall@20", "coverage@10"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=list(SHOPS), help=f"of {', '.join(SHOPS)} (default: all)")
+    parser.add_argument("--data", type=Path, default=os.environ.get("KGREC_DATA"), help="(default: KGREC_DATA)")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--part", choices=("validation", "test"), default="validation")
+    parser.add_argument("--models", nargs="+", default=[*PEERS, FUSED])
+    args = parser.parse_args()
+    for name in args.names:
+        split = SHOPS[name](Path(args.data))
+        train = split.train
+        print(
+            f"{name}: {train.events['user_id'].n_unique():,} users, {train.items.height:,} items, "
+            f"{train.interactions.height:,} events to train on; {args.part} part",
+            flush=True,
+        )
+        rows = compare(
+            split,
+            seeds=range(args.seeds),
+            models=args.models,
+            part=args.part,
+            on_row=lambda run: print(f"... {run}", file=sys.stderr, flush=True),
+        )
+        with pl.Config(tbl_cols=-1, tbl_rows=-1, tbl_width_chars=160, float_precision=4):
+            print(summary(rows).select(SHOWN), flush=True)
+
+
+def dense(data: Path) -> kgrec.Split:
+    """Small and dense: what a supermarket sells most, to those who buy much of it."""
+    shop = _journey(data)
+    most = shop.interactions.unique(["user_id", "item_id"])["item_id"].value_counts(sort=True)["item_id"].head(500)
+    return _cut(shop, items=most).k_core(10, 10).split("leave_last_out")
+
+
+def rich_graph(data: Path) -> kgrec.Split:
+    """Small with a rich graph: half of the listeners of Last.FM; their events have no order."""
+    shop = kgrec.read_dataset(data / "lastfm")
+    parts = shop.split("fixed").parts
+    users = parts["train"].events["user_id"].unique(maintain_order=True).gather_every(2)
+    events = {name: part.events.filter(pl.col("user_id").is_in(users.implode())) for name, part in parts.items()}
+    return kgrec.Dataset(items=shop.items, events=events, triples=shop.triples).split("fixed")
+
+
+def sparse(data: Path) -> kgrec.Split:
+    """Sparse with a poor graph: a third of the users of Beauty; of the items no more than a category."""
+    shop = kgrec.read_dataset(data / "amazon-beauty")
+    users = shop.events["user_id"].unique(maintain_order=True).sample(fraction=1 / 3, seed=0)
+    few = shop.events.filter(pl.col("user_id").is_in(users.implode()))
+    return _cut(shop, few, columns=["item_id", "category"]).split("leave_last_out")
+
+
+def attributes_only(data: Path) -> kgrec.Split:
+    """Twenty thousand items with brand, category and attributes, and no text."""
+    shop = _journey(data)
+    return _cut(shop, columns=["item_id", "brand", "category", "attributes"]).split("leave_last_out")
+
+
+def _journey(data: Path) -> kgrec.Dataset:
+    return kgrec.read_dataset(data / "complete-journey", on_unknown="skip")
+
+
+def _cut(
+    shop: kgrec.Dataset,
+    events: pl.DataFrame | None = None,
+    *,
+    items: pl.Series | None = None,
+    columns: list[str] | None = None,
+) -> kgrec.Dataset:
+    """The first event of each user with each item; the items that have one, of them some columns."""
+    events = (shop.interactions if events is None else events).sort("timestamp", maintain_order=True)
+    events = events.unique(["user_id", "item_id"], keep="first", maintain_order=True)
+    if items is not None:
+        events = events.filter(pl.col("item_id").is_in(items.implode()))
+    sold = shop.items.filter(pl.col("item_id").is_in(events["item_id"].unique().implode()))
+    return kgrec.Dataset(items=sold.select(columns or pl.all()), events=events)
+
+
+SHOPS: dict[str, Callable[[Path], kgrec.Split]] = {
+    "dense": dense,
+    "rich-graph": rich_graph,
+    "sparse": sparse,
+    "attributes-only": attributes_only,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Users and items that the model has no event of: by profile, by a few items, by text and graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import kgrec
+from kgrec.errors import ConfigError, DataError, UnknownIdError
+from tests.tiny import SMALL, checkerboard, tiny_items
+
+
+@pytest.fixture(scope="module")
+def fitted() -> kgrec.KGRecommender:
+    """Even users like even items, and their profile says so; 'red' and 'blue' have a profile alone."""
+    shop = checkerboard()
+    users = [f"u{index:02}" for index in range(40)]
+    colour = ["odd" if index % 2 else "even" for index in range(40)]
+    table = pl.DataFrame({"user_id": [*users, "blue", "red"], "taste": [*colour, "even", "odd"]})
+    split = kgrec.Dataset(items=tiny_items(), events=shop.events, users=table).split("leave_last_out")
+    return kgrec.KGRecommender(SMALL, device="cpu", seed=3).fit(split.train, validation=split.validation)
+
+
+def _odd(lists: pl.DataFrame) -> pl.DataFrame:
+    """Per user the share of the list that is odd."""
+    odd = (pl.col("item_id").str.slice(1).cast(pl.Int64) % 2).mean()
+    return lists.group_by("user_id", maintain_order=True).agg(odd.alias("odd"))
+
+
+def test_users_with_a_profile_alone_are_known_and_ranked_by_it(fitted: kgrec.KGRecommender) -> None:
+    assert _odd(fitted.recommend(["blue", "red"], k=4)).rows() == [("blue", 0.0), ("red", 1.0)]
+    assert fitted.recommend(k=1).height == 42
+
+
+def test_profiles_passed_in_rank_for_users_never_seen(fitted: kgrec.KGRecommender) -> None:
+    profiles = pl.DataFrame({"user_id": ["x", "y"], "taste": ["odd", "even"]})
+    lists = fitted.recommend(profiles=profiles, k=4)
+    assert _odd(lists).rows() == [("x", 1.0), ("y", 0.0)]
+    assert_frame_equal(fitted.recommend(["y"], profiles=profiles, k=4), lists.filter(pl.col("user_id") == "y"))
+
+
+def test_events_weigh_more_than_a_profile_that_says_otherwise(fitted: kgrec.KGRecommender) -> None:
+    events = pl.DataFrame({"user_id": ["x"] * 3, "item_id": ["i00", "i04", "i08"]})
+    lists = fitted.recommend(histories=events, profiles={"user_id": ["x"], "taste": ["even"]}, k=2)
+    assert _odd(lists).rows() == [("x", 0.0)]
+
+
+def test_profiles_survive_saving(fitted: kgrec.KGRecommender, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    loaded = kgrec.KGRecommender.load(tmp_path, device="cpu")
+    profiles = {"user_id": ["x"], "taste": ["odd"]}
+    assert_frame_equal(loaded.recommend(profiles=profiles, k=12), fitted.recommend(profiles=profiles, k=12))
+    assert_frame_equal(loaded.recommend(["blue", "u03"], k=5), fitted.recommend(["blue", "u03"], k=5))
+
+
+def test_histories_as_lists_or_a_mapping_are_those_of_a_frame(fitted: kgrec.KGRecommender) -> None:
+    frame = pl.DataFrame({"user_id": ["0", "0", "1"], "item_id": ["i00", "i02", "i01"]})
+    expected = fitted.recommend(histories=frame, k=3)
+    assert_frame_equal(fitted.recommend(histories=[["i00", "i02"], ["i01"]], k=3), expected)
+    assert_frame_equal(fitted.recommend(histories={"0": ["i00", "i02"], "1": ["i01"]}, k=3), expected)
+    assert fitted.recommend(histories=[[]], k=3).height == 3  # a newcomer
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"profiles": {"taste": ["odd"]}}, DataError, "profiles: missing column 'user_id'"),
+        ({"profiles": {"user_id": ["x", "x"], "taste": ["odd", "odd"]}}, DataError, "more than one row"),
+        ({"profiles": {"user_id": ["x"], "shoe": [9]}}, DataError, "that the model knows, 'taste'"),
+        ({"histories": {"item_id": ["i00"]}}, DataError, "histories: missing columns 'user_id'"),
+        ({"histories": [["i00", "nothing"]]}, DataError, "nothing"),
+        ({"user_ids": ["z"], "profiles": {"user_id": ["x"], "taste": ["odd"]}}, UnknownIdError, "z"),
+        ({"on_unknown": "guess"}, ConfigError, "on_unknown is 'guess'"),
+    ],
+)
+def test_cold_start_input_that_cannot_be_read_is_one_clear_error(
+    fitted: kgrec.KGRecommender, arguments: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        fitted.recommend(**arguments)  # type: ignore[arg-type]
