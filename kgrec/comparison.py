@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import json
 import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -18,6 +21,7 @@ from kgrec.baselines import EASE, ItemKNN, LightGCN, Popularity, Ranker
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset, Split
+from kgrec.errors import ConfigError, list_first
 from kgrec.evaluating import part_click_metrics
 from kgrec.evaluation.list_metrics import list_metrics
 from kgrec.evaluation.metrics import ranking_metrics
@@ -25,6 +29,7 @@ from kgrec.evaluation.slices import slice_metrics
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.shuffle import shuffle_graph
 from kgrec.recommender import KGRecommender
+from kgrec.training.fitting import about
 
 Run = tuple[str, int | None]  # model and seed
 SIMPLE = ("popularity", "item-kNN", "EASE", "EASE with text and graph")  # without randomness
@@ -51,6 +56,7 @@ def compare(
     ks: Sequence[int] = (10, 20),
     jobs: int | None = None,
     slices: bool = False,
+    kept: Path | None = None,
     on_row: Callable[[str], None] = lambda _: None,
 ) -> pl.DataFrame:
     """Train everything on `split.train` and score it on one part.
@@ -66,6 +72,9 @@ def compare(
         get done, while the seconds of each are longer than alone. None: all in this process.
     slices : bool
         Also what each model is worth for cold and tail items, new users, short and long histories.
+    kept : Path, optional
+        A file of rows (JSON lines). Each row is added to it as soon as it is there; those that it already holds of the
+        same data, settings and versions (of kgrec, torch and others) are not made again.
     on_row : callable
         Told the name of each model before it is trained (with several jobs, when it is put in line).
 
@@ -75,18 +84,27 @@ def compare(
         One row per model and seed: `model, seed, seconds` (of training), `memory_gb` (the most that its process held,
         where it has one of its own) and every metric; those of a slice are named `<metric>, <slice>`.
     """
+    unknown = [name for name in models if name not in (*PEERS, FUSED, *ABLATIONS)]
+    if unknown:
+        raise ConfigError(f"unknown models {list_first(unknown)}; known: {', '.join((*PEERS, FUSED, *ABLATIONS))}")
     work = functools.partial(
         _row, split, config or RecommenderConfig(), part, ks, slices=slices, alone=jobs is not None
     )
     runs = [(name, seed) for name in models for seed in ((None,) if name in SIMPLE else seeds)]
+    rows = KeptRows(kept, {"config": work.args[1].to_dict(), "part": part, "ks": list(ks), "slices": slices}, split)
+    missing = [run for run in runs if run not in rows.made]
     if jobs is None:
-        return pl.DataFrame([work(*run) for run in _told(runs, on_row)], infer_schema_length=None)
-    threads = max(1, torch.get_num_threads() // jobs)
-    with ProcessPoolExecutor(
-        jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,), max_tasks_per_child=1
-    ) as pool:  # spawn: a fork would copy torch's locks without its threads
-        waiting = [pool.submit(work, *run) for run in _told(runs, on_row)]
-        return pl.DataFrame([run.result() for run in waiting], infer_schema_length=None)
+        for run in _told(missing, on_row):
+            rows.add(run, work(*run))
+    else:
+        threads = max(1, torch.get_num_threads() // jobs)
+        with ProcessPoolExecutor(
+            jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,), max_tasks_per_child=1
+        ) as pool:  # spawn: a fork would copy torch's locks without its threads
+            waiting = {pool.submit(work, *run): run for run in _told(missing, on_row)}
+            for done in as_completed(waiting):
+                rows.add(waiting[done], done.result())
+    return pl.DataFrame([rows.made[run] for run in runs], infer_schema_length=None)
 
 
 def _told(runs: Sequence[Run], on_row: Callable[[str], None]) -> Iterator[Run]:
@@ -94,6 +112,46 @@ def _told(runs: Sequence[Run], on_row: Callable[[str], None]) -> Iterator[Run]:
     for name, seed in runs:
         on_row(name if seed is None else f"{name}, seed {seed}")
         yield name, seed
+
+
+class KeptRows:
+    """Rows by model and seed, in memory and in a file.
+
+    Attributes
+    ----------
+    made : dict
+        From (model, seed) to the row.
+    """
+
+    def __init__(self, file: Path | None, settings: dict[str, Any], split: Split) -> None:
+        self.file, self.made = file, dict[Run, dict[str, Any]]()
+        if file is None:
+            return
+        data = [part.fingerprint() for part in split.parts.values()]
+        known = json.dumps([settings, data, about()], sort_keys=True)
+        self.of = hashlib.sha256(known.encode()).hexdigest()[:16]
+        for line in file.read_text("utf-8").splitlines() if file.exists() else ():
+            row = _read(line)
+            if row.pop("of", None) == self.of:
+                self.made[row["model"], row["seed"]] = row
+
+    def add(self, run: Run, row: dict[str, Any]) -> None:
+        """Keep a new row."""
+        self.made[run] = row
+        if self.file is not None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            cut_short = self.file.exists() and not self.file.read_bytes().endswith(b"\n")
+            with self.file.open("a", encoding="utf-8") as lines:
+                lines.write("\n" * cut_short + json.dumps({"of": self.of, **row}) + "\n")
+
+
+def _read(line: str) -> dict[str, Any]:
+    """A row of the file; nothing where a kill has cut the line short."""
+    try:
+        row: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return {}
+    return row
 
 
 def _row(

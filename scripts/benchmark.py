@@ -46,6 +46,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, each with its share of the cores")
     parser.add_argument("--ablate", action="store_true", help="also without graph, text, order of events, closed form")
     parser.add_argument("--slices", action="store_true", help="also by cold and tail items, new users, history length")
+    parser.add_argument(
+        "--kept", type=Path, metavar="FILE", help="keep each run's row there; those it holds aren't rerun"
+    )
+    parser.add_argument("--models", nargs="+", help="these alone (default: all)")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")
     args = parser.parse_args()
 
@@ -61,10 +65,11 @@ def main() -> None:
         split,
         config=settings(args.set),
         seeds=range(args.seeds),
-        models=(*PEERS, FUSED, *(ABLATIONS if args.ablate else ())),
+        models=args.models or (*PEERS, FUSED, *(ABLATIONS if args.ablate else ())),
         part=args.part,
         jobs=args.jobs,
         slices=args.slices,
+        kept=args.kept,
         on_row=lambda name: print(f"... {name}", file=sys.stderr, flush=True),
     )
     with pl.Config(tbl_cols=-1, tbl_rows=-1, tbl_width_chars=200, float_precision=4, tbl_hide_column_data_types=True):

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from pathlib import Path
 
 import pytest
 from polars.testing import assert_frame_equal
 
 from kgrec.comparison import FUSED, PEERS, compare, summary
+from kgrec.errors import ConfigError
 from tests.tiny import SMALL, checkerboard
 
 
@@ -29,3 +32,25 @@ def test_compare_with_slices_measures_every_model_on_each() -> None:
     assert rows["model"].to_list() == list(PEERS)
     for column in ("recall@3, short histories", "gini@3", "novelty@3"):
         assert rows[column].is_finite().all()
+
+
+def test_compare_keeps_its_rows_and_makes_none_twice(tmp_path: Path) -> None:
+    split = checkerboard().split("leave_last_out")
+    config, file = dataclasses.replace(SMALL, epochs=1), tmp_path / "rows" / "kept.jsonl"
+    told: list[str] = []
+    kept = functools.partial(compare, split, config=config, ks=(3,), kept=file, on_row=told.append)
+    first = kept(models=("popularity", "LightGCN"), seeds=(0,))
+    file.write_text(file.read_text("utf-8") + '{"of": "cut sh', "utf-8")
+    second = kept(models=("popularity", "EASE", "LightGCN"), seeds=(0, 1))
+    assert told == ["popularity", "LightGCN, seed 0", "EASE", "LightGCN, seed 1"]
+    assert_frame_equal(second.filter(second["model"] == "popularity"), first.head(1))
+    assert_frame_equal(kept(models=("popularity", "EASE", "LightGCN"), seeds=(0, 1)), second)
+    assert len(told) == 4
+    other = compare(split, config=SMALL, ks=(3,), kept=file, models=("popularity",), on_row=told.append)
+    assert told[4:] == ["popularity"]  # other settings
+    assert other["recall@3"].to_list() == first["recall@3"].to_list()[:1]
+
+
+def test_compare_with_an_unknown_model_lists_those_known() -> None:
+    with pytest.raises(ConfigError, match=r"unknown models 'SVD'; known: popularity"):
+        compare(checkerboard().split("leave_last_out"), models=("SVD",))
