@@ -9,13 +9,15 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
+from scipy import sparse
 
 from kgrec.baselines import EASE, ItemKNN, LightGCN, Popularity, Ranker
 from kgrec.config import RecommenderConfig
@@ -28,6 +30,7 @@ from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.evaluation.slices import slice_metrics
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.shuffle import shuffle_graph
+from kgrec.models.side_information import item_features
 from kgrec.recommender import KGRecommender
 from kgrec.training.fitting import about
 
@@ -87,11 +90,11 @@ def compare(
     unknown = [name for name in models if name not in (*PEERS, FUSED, *ABLATIONS)]
     if unknown:
         raise ConfigError(f"unknown models {list_first(unknown)}; known: {', '.join((*PEERS, FUSED, *ABLATIONS))}")
-    work = functools.partial(
-        _row, split, config or RecommenderConfig(), part, ks, slices=slices, alone=jobs is not None
-    )
+    config = config or RecommenderConfig()
+    vectors = item_features(split.train, config) if slices else None
+    work = functools.partial(_row, split, config, part, ks, vectors=vectors, alone=jobs is not None)
     runs = [(name, seed) for name in models for seed in ((None,) if name in SIMPLE else seeds)]
-    rows = KeptRows(kept, {"config": work.args[1].to_dict(), "part": part, "ks": list(ks), "slices": slices}, split)
+    rows = KeptRows(kept, {"config": config.to_dict(), "part": part, "ks": list(ks), "slices": slices}, split)
     missing = [run for run in runs if run not in rows.made]
     if jobs is None:
         for run in _told(missing, on_row):
@@ -162,7 +165,7 @@ def _row(
     name: str,
     seed: int | None,
     *,
-    slices: bool,
+    vectors: Mapping[str, np.ndarray | sparse.csr_array] | None,
     alone: bool,
 ) -> dict[str, Any]:
     begun = time.perf_counter()
@@ -172,11 +175,11 @@ def _row(
         row["memory_gb"] = _peak_memory_gb()
     lists = model.recommend_part(split.parts[part], max(ks))
     row |= measure(model, split.parts[part], ks, lists)
-    if slices:
+    if vectors is not None:
         for values in slice_metrics(lists, split.parts[part], split.train, ks).to_dicts():
             of = values.pop("slice")
             row |= {f"{metric}, {of}": value for metric, value in values.items()}
-        row |= list_metrics(lists, split.train, ks[0])
+        row |= list_metrics(lists, split.train, ks[0], vectors)
     return row
 
 

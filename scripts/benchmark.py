@@ -85,7 +85,7 @@ def print_slices(table: pl.DataFrame) -> None:
     users = [f"users, {name.split(', ')[1]}" for name in of_slice]
     print("users:", ", ".join(f"{name.split(', ')[1]} {table[name][0]:,.0f}" for name in users))
     print(table.select("model", *of_slice))
-    kinds = ("coverage@10", "gini@10", "novelty@10", "popularity_lift@10")
+    kinds = ("coverage@10", "gini@10", "novelty@10", "popularity_lift@10", "diversity_graph@10", "diversity_text@10")
     print(table.select("model", *(name for name in kinds if name in table.columns)))
 
 

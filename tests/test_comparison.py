@@ -30,7 +30,7 @@ def test_compare_with_slices_measures_every_model_on_each() -> None:
     split = checkerboard().split("leave_last_out")
     rows = compare(split, models=PEERS, ks=(3,), slices=True)
     assert rows["model"].to_list() == list(PEERS)
-    for column in ("recall@3, short histories", "gini@3", "novelty@3"):
+    for column in ("recall@3, short histories", "gini@3", "novelty@3", "diversity_graph@3"):
         assert rows[column].is_finite().all()
 
 

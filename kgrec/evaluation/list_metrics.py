@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
+from scipy import sparse
 
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
@@ -18,7 +19,7 @@ def list_metrics(
     recommendations: pl.DataFrame,
     train: Dataset,
     k: int = 10,
-    vectors: Mapping[str, np.ndarray] | None = None,
+    vectors: Mapping[str, np.ndarray | sparse.csr_array] | None = None,
 ) -> dict[str, float]:
     """Measures of the first k items of every list that need no truth.
 
@@ -33,7 +34,7 @@ def list_metrics(
     recommendations : polars.DataFrame
         Columns user_id, item_id, rank.
     train : Dataset
-    vectors : mapping of name to float array of shape (num_items, dim), optional
+    vectors : mapping of name to float array of shape (num_items, dim), dense or sparse, optional
         In the order of `train.items`; a zero vector takes no part.
 
     Raises
@@ -68,13 +69,19 @@ def list_metrics(
     return metrics
 
 
-def _diversity(user: np.ndarray, vectors: np.ndarray) -> float:
+def _diversity(user: np.ndarray, vectors: np.ndarray | sparse.csr_array) -> float:
     """Mean of 1 - cosine over pairs of rows of one user, then over users with a pair; nan where none has one."""
-    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = np.divide(vectors, norm, out=np.zeros_like(vectors, dtype=np.float64), where=norm > 0)
-    count = np.bincount(user, weights=norm[:, 0] > 0)
-    total = np.zeros((len(count), unit.shape[1]))
-    np.add.at(total, user, unit)
+    norm = np.sqrt(_square_sum(vectors))
+    scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
+    count = np.bincount(user, weights=norm > 0)
+    of_user = sparse.csr_array((scale, (user, np.arange(len(user)))), shape=(len(count), len(user)))
     pairs = count * (count - 1)
-    cosine = np.square(total).sum(1) - count  # both orders of each pair
+    cosine = _square_sum(of_user @ vectors) - count  # both orders of each pair
     return float(np.mean(1 - cosine[pairs > 0] / pairs[pairs > 0])) if (pairs > 0).any() else float("nan")
+
+
+def _square_sum(rows: np.ndarray | sparse.csr_array) -> np.ndarray:
+    """Of each row, float64."""
+    squares = np.square(rows) if isinstance(rows, np.ndarray) else rows.multiply(rows)
+    total: np.ndarray = squares.sum(1, dtype=np.float64)
+    return total

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from scipy import sparse
 
 import kgrec
 from kgrec.errors import DataError
@@ -28,6 +29,13 @@ def test_list_metrics_by_hand() -> None:
     # events of the items shown: 1, 0, 1, 3; of the events of train: 3, 3, 3, 1
     assert found["popularity_lift@2"] == pytest.approx((5 / 4) / (10 / 4))
     assert found["diversity_text@2"] == pytest.approx(1.0)  # u has one pair less: c has no vector
+
+
+def test_list_metrics_diversity_of_sparse_vectors_is_that_of_dense_ones() -> None:
+    dense = np.random.default_rng(0).random((4, 6)) * (np.random.default_rng(1).random((4, 6)) < 0.5)
+    found = list_metrics(LISTS, TRAIN, 3, {"dense": dense, "sparse": sparse.csr_array(dense)})
+    assert found["diversity_sparse@3"] == pytest.approx(found["diversity_dense@3"])
+    assert 0 < found["diversity_sparse@3"] < 1
 
 
 def test_list_metrics_diversity_of_equal_items_is_zero() -> None:
