@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import numpy as np
 import torch
@@ -15,8 +16,9 @@ from kgrec.data.dataset import Dataset
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.sparse import Adjacency, csr_tensor, sparse_product
 
-BATCH = 4096
-EVERY, PATIENCE = 5, 4  # epochs between looks at validation; looks without a gain until the end
+BATCH = 2048
+LEAST_EPOCHS, LEAST_STEPS = 5, 50  # between two looks at validation
+PATIENCE = 10  # looks without a gain until the end
 
 
 class LightGCN(Ranker):
@@ -42,7 +44,7 @@ class LightGCN(Ranker):
         *,
         dim: int = 64,
         num_layers: int = 3,
-        epochs: int = 300,
+        epochs: int = 1000,
         learning_rate: float = 5e-3,
         penalty: float = 1e-4,
         seed: int = 0,
@@ -56,6 +58,7 @@ class LightGCN(Ranker):
         self.free = (torch.randn(size, dim, generator=generator) * 0.1).requires_grad_()
         optimizer = torch.optim.Adam([self.free], lr=learning_rate)
         coo, best, kept, stale = self.liked.tocoo(), -1.0, self.free, 0
+        look = max(LEAST_EPOCHS, math.ceil(LEAST_STEPS * BATCH / max(coo.nnz, 1)))
         for epoch in range(1, epochs + 1):
             order = draws.permutation(len(coo.row))
             for batch in np.split(order, range(BATCH, len(order), BATCH)):
@@ -64,7 +67,7 @@ class LightGCN(Ranker):
                 optimizer.zero_grad()
                 self._loss(user, item, other, penalty).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
-            if validation is None or epoch % EVERY:
+            if validation is None or epoch % look:
                 continue
             self._propagate()
             found = self.ndcg(validation)
