@@ -7,14 +7,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 import torch
 
 from kgrec import saving
-from kgrec.blending import blend
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
@@ -25,7 +24,6 @@ from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.explain.explanation import Explanation, Likeness
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.graph.store import GraphStore
 from kgrec.inputs import OnUnknown, asked_users, id_series, user_item_pairs
 from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.filters import allowed_items
@@ -34,7 +32,9 @@ from kgrec.ranking.topk import ranks, top_k
 from kgrec.tensors.sequences import EVENT_NAMES, build_histories
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.device import resolve_device
-from kgrec.training.fitting import fit_model
+
+if TYPE_CHECKING:  # the database driver takes a second to import
+    from kgrec.graph.store import GraphStore
 
 logger = logging.getLogger(__name__)
 
@@ -108,9 +108,12 @@ class KGRecommender:
         DataError
             If there is nothing to train on.
         """
+        from kgrec.blending import blend  # PyTorch Geometric takes seconds to import, and serving needs none of it
+        from kgrec.training.fitting import fit_model
+
         if graph is None:
             graph = KnowledgeGraph.from_dataset(train)
-        elif isinstance(graph, GraphStore):
+        elif not isinstance(graph, KnowledgeGraph):
             graph = graph.read_graph()
         wanted = None if validation is None else validation.interactions
         watched, others = parts_by_user(wanted) if wanted is not None and wanted.height else (None, None)

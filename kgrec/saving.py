@@ -21,7 +21,7 @@ from kgrec.errors import ConfigError, GraphError, SavedModelError
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
-from kgrec.models.network import ItemVectors, ServingNetwork, UserSide
+from kgrec.models.serving import ItemVectors, ServingNetwork, UserSide
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kgrec.recommender import KGRecommender
+from tests.tiny import SMALL, checkerboard
+
 PACKAGE = Path(__file__).parents[1] / "kgrec"
 LAYERS = [
     "data",
@@ -89,6 +92,17 @@ def test_import_kgrec_loads_nothing_heavy() -> None:
     code = "import sys, kgrec; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "polars", "numpy", "neo4j", "transformers", "networkx", "torch_geometric"} & set(loaded)
+
+
+def test_serving_does_not_load_torch_geometric(tmp_path: Path) -> None:
+    fitted = KGRecommender(SMALL, device="cpu").fit(checkerboard())
+    fitted.save(tmp_path)
+    code = f"""import sys, kgrec
+model = kgrec.KGRecommender.load({str(tmp_path)!r}, device="cpu")
+model.recommend(["u00"], k=2, filters={{"brand": "Odd"}}), model.explain("u00", "i01"), model.similar_items(["i00"])
+print(*sorted({{"torch_geometric", "transformers", "neo4j"}} & set(sys.modules)))"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not done.stdout.split()
 
 
 def test_data_and_graph_do_not_load_torch() -> None:

@@ -16,7 +16,8 @@ from kgrec.baselines import Popularity
 from kgrec.errors import ConfigError, DataError, NotFittedError, UnknownIdError
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.graph.knowledge_graph import EdgeType
-from kgrec.models.network import RecommenderNetwork, UserSide
+from kgrec.models.network import RecommenderNetwork
+from kgrec.models.serving import UserSide
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.fitting import features
 from tests.tiny import ITEMS, SMALL, checkerboard, latest, tiny_items

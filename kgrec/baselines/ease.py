@@ -9,12 +9,13 @@ from torch import Tensor
 from kgrec.baselines.ranker import Ranker
 from kgrec.data.dataset import Dataset
 from kgrec.encoders.text import TextEncoder
+from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.closed_form import zero_diagonal_ridge
 from kgrec.models.node_features import add_text
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.ranking.search import coordinate_search
-from kgrec.tensors.hetero import PRODUCT, hetero_data
+from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 

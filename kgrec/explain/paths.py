@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import ID, KnowledgeGraph
 from kgrec.graph.networkx_graph import Node, cheapest_paths, search_network
 
-PRODUCT = "Product"
 MAX_HOPS = 4
 HUB_COST = 0.01  # per log2(degree): among paths of one length, those over rarer nodes come first
 

@@ -14,7 +14,7 @@ from kgrec.config import RecommenderConfig
 from kgrec.data.splitting import liked
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
-from kgrec.models.network import ItemVectors, ServingNetwork
+from kgrec.models.serving import ItemVectors, ServingNetwork
 from kgrec.tensors.clicks import ClickBasis
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import Histories, build_histories, pad, profile_rows

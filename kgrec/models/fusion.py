@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kgrec.graph.build import PRODUCT
 from kgrec.tensors.geometric import HeteroData, MessagePassing
-from kgrec.tensors.hetero import PRODUCT
 from kgrec.tensors.sparse import Adjacency, mean_adjacency, sparse_product
 
 TEXT, KNOWLEDGE = "text", "knowledge"

@@ -2,66 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kgrec.config import TEMPERATURES, RecommenderConfig
-from kgrec.encoders.behaviour import BehaviourEncoder
+from kgrec.config import RecommenderConfig
 from kgrec.models.fusion import FusionNetwork
-from kgrec.models.scorer import Scorer
+from kgrec.models.serving import ItemVectors, ServingNetwork, UserSide
 from kgrec.tensors.geometric import HeteroData
-from kgrec.tensors.sequences import Batch
-
-
-@dataclass(frozen=True, slots=True)
-class ItemVectors:
-    """Item vectors as read in a history (`source`) and as scored (`target`), unit length, shape (num_items, dim)."""
-
-    source: Tensor
-    target: Tensor
-    bias: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class UserSide:
-    """What there is to know of users: how many have a vector of their own, features of all profile columns, order."""
-
-    num_users: int
-    num_profile_features: int
-    ordered: bool  # whether the order of events means something
-
-
-def behaviour_encoder(config: RecommenderConfig, users: UserSide) -> BehaviourEncoder:
-    """The behaviour encoder that a configuration asks for; where the order means nothing it has no transformer."""
-    return BehaviourEncoder(
-        config.embedding_dim,
-        length=config.history_length,
-        layers=config.sequence_layers if config.use_sequence and users.ordered else 0,
-        heads=config.sequence_heads,
-        dropout=config.dropout,
-        recency=config.recency,
-        event_weights=config.event_weights,
-        num_users=users.num_users if config.use_user_vectors else 0,
-        user_events=config.user_events,
-        num_profile_features=users.num_profile_features,
-    )
-
-
-class ServingNetwork(nn.Module):
-    """What is needed to score: the behaviour encoder and the scorer. Item vectors come from outside."""
-
-    def __init__(self, config: RecommenderConfig, num_items: int, users: UserSide) -> None:
-        super().__init__()
-        self.behaviour = behaviour_encoder(config, users)
-        self.scorer = Scorer(config.embedding_dim, num_items, temperature=config.temperature or TEMPERATURES[0])
-
-    def users(self, items: ItemVectors, batch: Batch) -> Tensor:
-        """User vectors at the end of each history, shape (batch, dim), unit length."""
-        states: Tensor = self.behaviour(items.source, batch)
-        return states[torch.arange(len(states), device=states.device), batch.length]
 
 
 class RecommenderNetwork(nn.Module):

@@ -13,11 +13,12 @@ from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.encoders.text import TextEncoder
+from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fusion import TEXT
 from kgrec.models.node_features import add_text
 from kgrec.tensors.geometric import HeteroData
-from kgrec.tensors.hetero import PRODUCT, hetero_data
+from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.vocabulary import Vocabulary, places
 
 BLOCK = 1024  # nodes multiplied at a time

@@ -10,8 +10,8 @@ import polars as pl
 
 from kgrec.data.columns import CATEGORY_SEPARATOR
 from kgrec.errors import ConfigError, list_first, raise_faults
+from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
-from kgrec.tensors.hetero import PRODUCT
 from kgrec.tensors.vocabulary import Vocabulary
 
 _VALUE = "AttributeValue"

@@ -6,12 +6,10 @@ import numpy as np
 import polars as pl
 import torch
 
+from kgrec.graph.build import PRODUCT, USER
 from kgrec.graph.knowledge_graph import ID, KnowledgeGraph
 from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.vocabulary import Vocabulary
-
-PRODUCT = "Product"
-USER = "User"
 
 
 def hetero_data(graph: KnowledgeGraph, items: Vocabulary) -> HeteroData:

@@ -110,9 +110,11 @@ class ProfileColumns:
 def _fit(column: pl.Series) -> ProfileColumn | None:
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
         return None
-    if (column.dtype.is_numeric() or column.dtype in (pl.Date, pl.Datetime)) and column.n_unique() > MOST_NUMBERS:
-        number = _number(column).drop_nulls()
-        cuts = np.quantile(number.to_numpy(), np.arange(1, QUANTILES) / QUANTILES)
+    number = _number(column)
+    if (
+        number.null_count() == column.null_count() and number.n_unique() > MOST_NUMBERS
+    ):  # text that reads as numbers too
+        cuts = np.quantile(number.drop_nulls().to_numpy(), np.arange(1, QUANTILES) / QUANTILES)
         return ProfileColumn(column.name, bounds=tuple(np.unique(cuts).tolist()))
     counts = _text(column).drop_nulls().value_counts(name="users").filter(pl.col("users") >= LEAST_USERS)
     return ProfileColumn(column.name, values=tuple(counts.to_series(0).sort().to_list()))

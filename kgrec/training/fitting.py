@@ -21,14 +21,16 @@ from kgrec.data.dataset import Dataset
 from kgrec.encoders.knowledge import train_knowledge
 from kgrec.encoders.text import TextEncoder
 from kgrec.errors import DataError
+from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel
 from kgrec.models.fusion import KNOWLEDGE
-from kgrec.models.network import ItemVectors, RecommenderNetwork, UserSide
+from kgrec.models.network import RecommenderNetwork
 from kgrec.models.node_features import add_text
+from kgrec.models.serving import ItemVectors, UserSide
 from kgrec.tensors.clicks import click_examples
 from kgrec.tensors.geometric import HeteroData
-from kgrec.tensors.hetero import PRODUCT, hetero_data
+from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary

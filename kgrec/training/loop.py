@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from kgrec.config import RecommenderConfig
-from kgrec.models.network import ItemVectors, RecommenderNetwork
+from kgrec.models.network import RecommenderNetwork
+from kgrec.models.serving import ItemVectors
 from kgrec.progress import progress_bar
 from kgrec.tensors.clicks import ClickExamples
 from kgrec.tensors.sequences import Histories, Windows, cut_windows, pad

@@ -17,20 +17,22 @@ import polars as pl
 
 import kgrec
 from kgrec.comparison import FUSED, PEERS, compare, summary
+from kgrec.data.dataset import SplitMethod
 
 SHOWN = ["model", "runs", "seconds", "recall@10", "recall@10 sd", "ndcg@10", "ndcg@10 sd", "recall@20", "coverage@10"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=list(SHOPS), help=f"of {', '.join(SHOPS)} (default: all)")
+    shops = ", ".join(SHOPS)
+    parser.add_argument("names", nargs="*", default=list(SHOPS), help=f"of {shops} (default: all), or FOLDER:SPLIT")
     parser.add_argument("--data", type=Path, default=os.environ.get("KGREC_DATA"), help="(default: KGREC_DATA)")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--part", choices=("validation", "test"), default="validation")
     parser.add_argument("--models", nargs="+", default=[*PEERS, FUSED])
     args = parser.parse_args()
     for name in args.names:
-        split = SHOPS[name](Path(args.data))
+        split = SHOPS[name](Path(args.data)) if name in SHOPS else read(*name.rsplit(":", 1))
         train = split.train
         print(
             f"{name}: {train.events['user_id'].n_unique():,} users, {train.items.height:,} items, "
@@ -46,6 +48,11 @@ def main() -> None:
         )
         with pl.Config(tbl_cols=-1, tbl_rows=-1, tbl_width_chars=160, float_precision=4):
             print(summary(rows).select(SHOWN), flush=True)
+
+
+def read(folder: str, method: SplitMethod) -> kgrec.Split:
+    """A dataset folder as it is."""
+    return kgrec.read_dataset(folder).split(method)
 
 
 def dense(data: Path) -> kgrec.Split:

@@ -7,7 +7,8 @@ import torch
 from torch.testing import assert_close
 
 import kgrec
-from kgrec.models.network import RecommenderNetwork, UserSide
+from kgrec.models.network import RecommenderNetwork
+from kgrec.models.serving import UserSide
 from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.loop import Run

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgrec.errors import ConfigError, raise_faults
+from kgrec.graph.build import PRODUCT
 from kgrec.graph.drawing.layout import arrange, cut
 from kgrec.graph.drawing.neighbourhood import (
     GraphSource,
@@ -22,7 +23,6 @@ from kgrec.graph.drawing.picture import Theme, write_picture
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.store import GraphStore
 
-PRODUCT = "Product"
 TITLE_LETTERS, MAX_TITLE_LETTERS = 50, 200  # of a title made here, of one given
 SUFFIXES = (".svg", ".png", ".html")
 Center = str | NodeKey
