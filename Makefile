@@ -9,8 +9,8 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## the whole path on data/shop: graph, training, ranking, reasons, metrics
 	$(RUN)/python scripts/demo.py
 
-test: $(READY)  ## every test but the slow and the GPU ones
-	$(RUN)/python -m pytest kgrec tests
+test: $(READY)  ## every test but the slow and the GPU ones, two at a time with one thread each
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n 2 --dist loadgroup kgrec tests
 
 test-slow: $(READY)  ## the slow ones
 	$(RUN)/python -m pytest tests -m slow

@@ -14,6 +14,7 @@ from tests.neo4j_server import Neo4jServer, Neo4jUnavailableError
 pytest_plugins = ["pytester", "kgrec.testing.plugin"]
 settings.register_profile("kgrec", deadline=None)  # a busy machine is no failure
 settings.load_profile("kgrec")
+SERVERS = {"neo4j_server", "any_graph_store", "kgrec_local_store", "kgrec_neo4j_store"}
 NEO4J_MISSING = pytest.StashKey[str]()
 
 
@@ -71,6 +72,13 @@ def neo4j_store(kgrec_neo4j_store: GraphStore) -> GraphStore:
 def graph_store(any_graph_store: GraphStore) -> GraphStore:
     """Each of the two servers in turn, empty."""
     return any_graph_store
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests (`-n`), those of a file stay together, and all that need a server too."""
+    for item in items:
+        needs_server = SERVERS & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("servers" if needs_server else item.nodeid.split("::")[0]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
