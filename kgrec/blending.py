@@ -40,14 +40,14 @@ TRIED_SHARES = (0.1, 0.2, 0.5, 1.0, 3.0)  # beside a setting
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 STEPS: tuple[tuple[str, tuple[float, ...]], ...] = (  # first what most often differs between shops
     ("text", (10.0,)),
-    ("recency", (0.9,)),
+    ("recency", (1.0, 0.9)),
     ("penalty", (300.0, 1000.0)),
     ("graph", (1.0,)),
     ("recency", (0.4, 0.8, 0.95, 0.98)),
     ("text", (0.0, 30.0, 300.0)),
     ("penalty", (30.0, 3000.0)),
     ("graph", (0.0, 0.3, 10.0)),
-    ("recency", (0.4, 0.6, 0.8, 0.9, 0.95)),
+    ("recency", (0.4, 0.6, 0.8, 0.9, 0.95, 1.0)),
 )
 
 

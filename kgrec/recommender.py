@@ -17,11 +17,12 @@ from kgrec import saving
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
-from kgrec.data.splitting import parts_by_user
+from kgrec.data.splitting import comes_after, parts_by_user
 from kgrec.errors import ConfigError, NotFittedError, UnknownIdError, list_first
 from kgrec.evaluating import part_lists, part_metrics
 from kgrec.evaluation.metrics import ranking_metrics
-from kgrec.explain.explanation import Explanation, Likeness
+from kgrec.explain.explaining import explain_item
+from kgrec.explain.explanation import Explanation
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.inputs import OnUnknown, asked_users, id_series, user_item_pairs
@@ -29,7 +30,7 @@ from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.filters import allowed_items
 from kgrec.ranking.lists import model_lists
 from kgrec.ranking.topk import ranks, top_k
-from kgrec.tensors.sequences import EVENT_NAMES, build_histories
+from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.device import resolve_device
 
@@ -90,6 +91,8 @@ class KGRecommender:
     ) -> KGRecommender:
         """Train on `train`; `validation` only decides when to stop and joins the users' known history.
 
+        The order of events counts unless most of a user's validation events lie before the last one of `train`.
+
         Parameters
         ----------
         graph : KnowledgeGraph, GraphStore or None
@@ -123,6 +126,7 @@ class KGRecommender:
             self.config,
             seed=self.seed,
             device=self.device,
+            ordered=wanted is None or comes_after(wanted, train.interactions),
             validate=None if watched is None else lambda candidate: self._validate(candidate, watched),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             progress=sys.stderr.isatty() if progress is None else progress,
@@ -317,36 +321,10 @@ class KGRecommender:
         UnknownIdError
             If the user or the item is unknown.
         """
-        model = self.model_
-        user = model.users.index([user_id])
-        if user[0] < 0:
-            raise UnknownIdError(f"explain: unknown user_id {user_id!r}; the model knows {len(model.users):,} users")
-        item = int(self._item_index(pl.Series([item_id], dtype=pl.String), "explain")[0])
         if self._paths is None:
-            self._paths = PathFinder(model.graph)
-        history = model.histories.take(user)
-        vector = model.user_vectors(history)
-        recent = history.item_index[::-1][: self.config.history_length]
-        events = [EVENT_NAMES[index] for index in history.event_index[::-1][: self.config.history_length]]
-        ids = model.items.take(recent).to_list()
-        paths = self._paths.find(list(zip(ids, events, strict=True)), item_id, max_paths)
-        return Explanation(
-            user_id=user_id,
-            item_id=item_id,
-            title=model.title(item_id),
-            score=float(model.scores(vector, history)[0, item]),
-            paths=tuple(paths),
-            closest=self._closest(item, recent, ids, events),
-        )
-
-    def _closest(self, item: int, recent: np.ndarray, ids: list[str], events: list[str]) -> Likeness | None:
-        others = np.flatnonzero(recent != item)
-        if not len(others):
-            return None
-        source = self.model_.vectors.source
-        cosine = (source[torch.from_numpy(recent[others].copy())] @ source[item]).cpu().numpy()
-        best = int(others[cosine.argmax()])
-        return Likeness(ids[best], self.model_.title(ids[best]), events[best], float(cosine.max()))
+            self._paths = PathFinder(self.model_.graph)
+        item = int(self._item_index(pl.Series([item_id], dtype=pl.String), "explain")[0])
+        return explain_item(self.model_, self._paths, user_id, item, max_paths)
 
     def evaluate(self, part: Dataset, ks: Sequence[int] = (10, 20)) -> dict[str, float]:
         """Full-ranking and click metrics on a part of a split.
@@ -396,5 +374,6 @@ def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) ->
     if model.profile_columns.size:
         named.append(train.users[c.USER_ID])
     model.users = Vocabulary(pl.concat(named).unique(maintain_order=True))
+    histories = build_histories(interactions_of(events), model.users, model.items)
     profile = model.profile_columns.of(model.users.ids, train.users)
-    model.histories = replace(build_histories(interactions_of(events), model.users, model.items), profile=profile)
+    model.histories = replace(histories, ordered=model.histories.ordered, profile=profile)

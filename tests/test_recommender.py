@@ -349,3 +349,14 @@ def test_vectors_of_known_users_are_made_once_and_in_any_order_the_same(
     whole = make(model, model.histories)
     torch.testing.assert_close(first, whole[[3, 1, 3]])
     torch.testing.assert_close(second, whole[[1, 2, 3]])
+
+
+def test_fit_on_a_split_that_ignores_time_gives_no_meaning_to_the_order() -> None:
+    config = dataclasses.replace(SMALL, epochs=2)
+    for method, ordered in (("leave_last_out", True), ("random", False)):
+        split = checkerboard().split(method)
+        model = kgrec.KGRecommender(config, device="cpu").fit(split.train, validation=split.validation).model_
+        assert model.histories.ordered is ordered
+        assert (model.network.behaviour.transformer is not None) is ordered
+        assert model.item_weights is not None
+        assert (model.item_weights.recency < 1) is ordered

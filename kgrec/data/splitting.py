@@ -145,6 +145,22 @@ def _numbered(events: pl.DataFrame) -> pl.DataFrame:
     return events.select(*_PAIR, c.TIMESTAMP, liked().alias(_LIKED)).with_row_index(_ROW)
 
 
+def comes_after(later: pl.DataFrame, earlier: pl.DataFrame) -> bool:
+    """Whether interactions follow those of the same user in another part, as most do unless a split ignores time.
+
+    Of n events and one more in a random order, the one comes last in 1 / (n + 1) of the cases: the answer is yes where
+    the share that follows is closer to 1 than to that. Interactions without a time, and those of users that the other
+    part does not have, say nothing; where none says anything, the answer is yes too.
+    """
+    timed = earlier.filter(pl.col(c.TIMESTAMP).is_not_null()).group_by(c.USER_ID)
+    known = timed.agg(pl.col(c.TIMESTAMP).max().alias("last"), (1 / (pl.len() + 1)).alias("by_chance"))
+    both = later.filter(pl.col(c.TIMESTAMP).is_not_null()).join(known, on=c.USER_ID)
+    if not both.height:
+        return True
+    follows, by_chance = (both[c.TIMESTAMP] >= both["last"]).to_numpy().mean(), both["by_chance"].to_numpy().mean()
+    return bool(1 - follows < follows - by_chance)
+
+
 def parts_by_user(interactions: pl.DataFrame, most: int = 10_000) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events of some users and events of others, every second user each; of the first at most so many users.
 

@@ -116,15 +116,15 @@ def fit_item_weights(
 
     Every place of a history gives a row: X holds the events before it, weighted by `recency` for each step back, Y the
     event there. The events of a history among themselves (`recency` to the power of their distance in steps) and the
-    side information take part as rows with Y = X. Where the order means nothing, the histories are rows with Y = X and
-    all weights are 1.
+    side information take part as rows with Y = X. Where the order means nothing, or `recency` is 1, the histories are
+    rows with Y = X and all weights are 1.
 
     Parameters
     ----------
     side : Tensor, shape (num_items, num_items), float32, optional
         Inner products of the items' side information (see `kgrec.models.side_information`).
     recency : float
-        In (0, 1).
+        In (0, 1].
     penalty : float
         > 0.
     products : EventProducts, optional
@@ -141,7 +141,7 @@ def fit_item_weights(
     before. Differs: both kinds of row and the side information in one regression, pairs weighted by their distance.
     """
     before, forward = products or event_products(histories, num_items, recency)
-    parts = (before, forward) if histories.ordered else (before,)  # without an order both are the same
+    parts = (before, forward) if before is not forward else (before,)
     dense = [torch.from_numpy(part.astype(np.float32).toarray()).to(device) for part in parts]
     if side is not None:
         for part in dense:
@@ -179,9 +179,11 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
     (1 - r ** 2), and X'Y gets r ** (b - 1 - a): one pass over the pairs gives both.
     """
     shape = num_items, num_items
-    if not histories.ordered:
+    if not histories.ordered or recency == 1:
         ones = np.ones(len(histories.item_index))
         rows = sparse.csr_array((ones, histories.item_index, histories.start), shape=(histories.num_users, num_items))
+        rows.sum_duplicates()
+        rows.data[:] = 1.0
         together = rows.T @ rows
         return together, together
     after = (1 - recency ** (2.0 * _steps_back(histories))) / (1 - recency**2)  # c, of each event

@@ -61,7 +61,8 @@ class FittedModel:
     def histories_of(self, events: pl.DataFrame, users: Vocabulary) -> Histories:
         """The histories that `events` give some users, known ones and others; with them the profiles of those known."""
         histories = build_histories(interactions_of(events), users, self.items, self.users)
-        return replace(histories, profile=profile_rows(self.profile, self.users.index(users.ids)))
+        profile = profile_rows(self.profile, self.users.index(users.ids))
+        return replace(histories, ordered=self.histories.ordered, profile=profile)
 
     @property
     def profile(self) -> np.ndarray:

@@ -50,6 +50,7 @@ def fit_model(
     *,
     seed: int,
     device: torch.device,
+    ordered: bool = True,
     validate: Validate | None = None,
     checkpoint: Path | None = None,
     progress: bool = False,
@@ -58,6 +59,8 @@ def fit_model(
 
     Parameters
     ----------
+    ordered : bool
+        Whether the order of a user's events means anything, where they have one.
     validate : callable, optional
         The validation metric of a model, higher is better.
     checkpoint : Path, optional
@@ -75,7 +78,8 @@ def fit_model(
     users = Vocabulary(dataset.events[c.USER_ID].unique(maintain_order=True))
     profile_columns = ProfileColumns.fit(dataset.users) if config.use_profiles else ProfileColumns()
     profile = profile_columns.of(users.ids, dataset.users)
-    histories = replace(build_histories(interactions, users, items), profile=profile)
+    histories = build_histories(interactions, users, items)
+    histories = replace(histories, profile=profile, ordered=histories.ordered and ordered)
     user_side = UserSide(len(users), profile_columns.size, histories.ordered)
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"examples"]))
     examples = click_examples(dataset.events, histories, users, items, draws)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgrec.data.dataset import Dataset, Split
+from kgrec.data.splitting import comes_after
 from kgrec.errors import ConfigError, DataError
 
 ITEM_IDS = list("abcdefgh")
@@ -335,3 +336,18 @@ def test_split_does_not_touch_the_global_random_state() -> None:
 def test_interactions_leave_out_impressions_and_negatives() -> None:
     whole = dataset(("u", "a", 1, "impression", 1), ("u", "b", 2, "click", 0), ("u", "c", 3, "click", 1), ("u", "d", 4))
     assert whole.interactions["item_id"].to_list() == ["c", "d"]
+
+
+def test_comes_after_tells_a_split_by_time_from_one_that_ignores_it() -> None:
+    rng = np.random.default_rng(0)
+    rows = {
+        "user_id": np.repeat([f"u{user}" for user in range(30)], 20),
+        "item_id": [f"i{place}" for place in range(600)],
+        "timestamp": rng.integers(1_600_000_000, 1_700_000_000, 600),
+    }
+    shop = Dataset(items={"item_id": rows["item_id"]}, events=pl.DataFrame(rows))
+    for method, expected in (("leave_last_out", True), ("temporal", True), ("random", False)):
+        split = shop.split(method)
+        assert comes_after(split.validation.interactions, split.train.interactions) is expected
+    no_times = split.validation.interactions.with_columns(timestamp=pl.lit(None, dtype=pl.Int64))
+    assert comes_after(no_times, split.train.interactions)

@@ -76,6 +76,13 @@ def test_item_weights_are_the_ridge_regression_of_each_item_on_the_others(ordere
     assert_allclose(fitted.numpy(), expected, atol=2e-5)
 
 
+def test_item_weights_with_recency_one_are_those_without_an_order() -> None:
+    data = histories(ordered=True)  # with items twice in a history: they count once
+    inputs = np.minimum(np.stack([one_hot(data.of(user)).sum(axis=0) for user in range(data.num_users)]), 1)
+    expected = solve_column_by_column(inputs, inputs, 2.0)
+    assert_allclose(fit_item_weights(data, NUM_ITEMS, recency=1.0, penalty=2.0).numpy(), expected, atol=2e-5)
+
+
 def test_item_weights_of_blocks_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     data = histories(ordered=True)
     whole = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).numpy()
