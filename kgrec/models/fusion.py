@@ -15,6 +15,8 @@ from kgrec.tensors.sparse import Adjacency, mean_adjacency, sparse_product
 TEXT, KNOWLEDGE = "text", "knowledge"
 START_NORM = {TEXT: 0.33, KNOWLEDGE: 0.05}  # beside a node's own vector of norm `id_scale`
 
+Gathers = dict[str, tuple[list[int], Tensor]]
+
 
 @dataclass(frozen=True, slots=True)
 class Edges:
@@ -99,6 +101,7 @@ class FusionNetwork(nn.Module):
                     self.features[label, kind] = data[label][kind]
                     if kind not in self.project:
                         self.project[kind] = _projection(data[label][kind].shape[1], dim, START_NORM[kind])
+        self.gathers = [_gathers(edges) for edges in self.edges]
         self.layers = nn.ModuleList(nn.ModuleList(RelationConv(dim) for _ in edges) for edges in self.edges)
 
     def to_device(self, device: torch.device) -> FusionNetwork:
@@ -106,6 +109,7 @@ class FusionNetwork(nn.Module):
         self.to(device)
         self.features = {key: value.to(device) for key, value in self.features.items()}
         self.edges = [[edges.to(device) for edges in layer] for layer in self.edges]
+        self.gathers = [_gathers(edges) for edges in self.edges]
         return self
 
     def forward(self, products: Tensor | None = None) -> Tensor:
@@ -119,10 +123,11 @@ class FusionNetwork(nn.Module):
         feeds = any(edges.source == PRODUCT for layer in self.edges for edges in layer)
         early = None if feeds else products  # only these products take part
         hidden = {label: self._input(label, early if label == PRODUCT else None) for label in self.labels}
-        for layer, convolutions in zip(self.edges, self.layers, strict=True):
+        for layer, gathers, convolutions in zip(self.edges, self.gathers, self.layers, strict=True):
+            sources = _gather(hidden, gathers, layer)
             received: dict[str, list[tuple[Tensor, Tensor]]] = {}
-            for edges, convolution in zip(layer, convolutions.children(), strict=True):
-                message = convolution(hidden[edges.source].index_select(0, edges.source_index), edges.adjacency)
+            for place, (edges, convolution) in enumerate(zip(layer, convolutions.children(), strict=True)):
+                message = convolution(sources[place], edges.adjacency)
                 received.setdefault(edges.target, []).append((edges.target_index, message))
             for label, messages in received.items():
                 hidden[label] = _add(hidden[label], messages, early if label == PRODUCT else None)
@@ -144,6 +149,26 @@ def _projection(width: int, dim: int, norm: float) -> nn.Linear:
     linear = nn.Linear(width, dim, bias=False)
     nn.init.orthogonal_(linear.weight, gain=norm * max(1.0, width / dim) ** 0.5)
     return linear
+
+
+def _gathers(layer: list[Edges]) -> Gathers:
+    """For each label: which relations of the layer start there, and the source nodes of them all, one after the other.
+
+    They are read at once: each read on its own would cost its gradient a table of all nodes.
+    """
+    places: dict[str, list[int]] = {}
+    for place, edges in enumerate(layer):
+        places.setdefault(edges.source, []).append(place)
+    return {label: (own, torch.cat([layer[place].source_index for place in own])) for label, own in places.items()}
+
+
+def _gather(hidden: dict[str, Tensor], gathers: Gathers, layer: list[Edges]) -> list[Tensor]:
+    """The vectors of each relation's source nodes, in the order of the layer."""
+    found: dict[int, Tensor] = {}
+    for label, (places, index) in gathers.items():
+        sizes = [len(layer[place].source_index) for place in places]
+        found |= zip(places, torch.split(hidden[label].index_select(0, index), sizes), strict=True)
+    return [found[place] for place in range(len(layer))]
 
 
 def _add(vectors: Tensor, messages: list[tuple[Tensor, Tensor]], rows: Tensor | None) -> Tensor:
