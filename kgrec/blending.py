@@ -1,8 +1,9 @@
-"""The closed form beside the network: its settings and its share of the score, chosen on validation."""
+"""The closed form and popularity beside the network: settings and shares of the score, chosen on validation."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 from dataclasses import asdict, dataclass
 
@@ -22,6 +23,7 @@ from kgrec.models.closed_form import (
     keep_largest,
 )
 from kgrec.models.fitted import FittedModel
+from kgrec.models.popularity import popularity
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.ranking.search import coordinate_search
 from kgrec.ranking.topk import ScoreRows, ranks, top_k
@@ -37,6 +39,7 @@ SCALE_USERS = 1_000
 K = 10  # NDCG@K chooses
 BLOCK = 1_024  # users at a time
 TRIED_SHARES = (0.1, 0.2, 0.5, 1.0, 3.0)  # beside a setting
+PRIOR_SHARES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 5.0)
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 STEPS: tuple[tuple[str, tuple[float, ...]], ...] = (  # first what most often differs between shops
     ("text", (10.0,)),
@@ -96,20 +99,28 @@ class _Task:
 
 
 def blend(model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None) -> None:
-    """Fit the closed form to what the model was trained on and give it its share of the ranking score, in place.
+    """Give the closed form, and how popular items are, a share of the ranking score beside the network, in place.
 
     Parameters
     ----------
     data : HeteroData
         The graph with the texts that the network was given.
     wanted : frame of interactions, optional
-        Of the validation part: they choose the settings and the share. None: the defaults.
+        Of the validation part: they choose the settings and the shares. None: the defaults, and none for popularity.
     """
+    truth = None if wanted is None else _truth(model, wanted)
+    if model.config.use_item_weights:
+        _add_closed_form(model, data, truth)
+    if truth is not None:
+        model.prior = _choose_prior(model, truth)
+
+
+def _add_closed_form(model: FittedModel, data: HeteroData, truth: _Truth | None) -> None:
+    """Fit it to what the model was trained on."""
     config, counts = model.config, np.bincount(model.histories.item_index, minlength=len(model.items))
     by_count = np.argsort(-counts, kind="stable")
     items, settings, share = np.sort(by_count[: config.item_weights_limit]), Settings(), config.item_share
     task = _task(model, data, items)
-    truth = None if wanted is None else _truth(model, wanted)
     if truth is not None:
         within = truth.within(items, len(model.items))
         settings = _choose(model, task, within) if len(within.users) else settings
@@ -218,6 +229,27 @@ def _choose_share(model: FittedModel, truth: _Truth) -> float:
     found = {share: value / len(truth.users) for share, value in total.items()}
     logger.info("validation ndcg@%d by share of the closed form: %s", K, found)
     return max(found, key=lambda share: found[share])
+
+
+def _choose_prior(model: FittedModel, truth: _Truth) -> Tensor | None:
+    """The popularity, and its weight, that rank best when added to what the model has; None: better without."""
+    priors = {
+        name: torch.from_numpy(prior).to(model.device)
+        for name, prior in popularity(model.histories, len(model.items)).items()
+    }
+    total = dict.fromkeys([("none", 0.0), *itertools.product(priors, PRIOR_SHARES)], 0.0)
+    for begin in range(0, len(truth.users), BLOCK):
+        part = truth.block(begin, begin + BLOCK)
+        histories = model.histories.take(part.users)
+        scores = model.scores(model.user_vectors(histories), histories)
+        for name, share in total:
+            rows = scores + share * priors[name] if share else scores.clone()
+            total[name, share] += len(part.users) * part.ndcg(lambda a, b, rows=rows: rows[a:b], histories)  # type: ignore[misc]
+    found = {key: value / len(truth.users) for key, value in total.items()}
+    logger.info("validation ndcg@%d by popularity and its share: %s", K, found)
+    name, share = max(found, key=lambda key: found[key])
+    model.about["popularity"] = {"of": name, "share": share}
+    return share * priors[name] if share else None
 
 
 def _to_unit_scale(weights: ItemWeights, histories: Histories) -> ItemWeights:

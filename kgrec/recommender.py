@@ -131,8 +131,7 @@ class KGRecommender:
             checkpoint=None if checkpoint is None else Path(checkpoint),
             progress=sys.stderr.isatty() if progress is None else progress,
         )
-        if self.config.use_item_weights:
-            blend(model, data, others if self.config.patience is not None else None)
+        blend(model, data, others if self.config.patience is not None else None)
         _remember(model, train, validation)
         self._model, self._paths = model, None
         return self

@@ -43,6 +43,8 @@ def save_model(model: FittedModel, folder: Path) -> None:
         "items.target": model.vectors.target,
         "items.bias": model.vectors.bias,
     }
+    if model.prior is not None:
+        weights["items.prior"] = model.prior
     save_file(
         {key: value.detach().cpu().contiguous().clone() for key, value in weights.items()},
         inner / "weights.safetensors",
@@ -118,6 +120,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             click_basis=manifest["click_basis"],
             item_weights=_read_item_weights(inner, manifest["item_weights"], len(items), device),
             item_share=float(manifest["item_share"]),
+            prior=weights["items.prior"].to(device) if "items.prior" in weights else None,
             about=manifest["about"],
         )
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError, ConfigError, GraphError) as error:

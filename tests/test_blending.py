@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import kgrec
 from kgrec import blending
@@ -38,6 +41,43 @@ def test_fit_with_early_stopping_takes_the_share_that_ranks_validation_best(spli
         model.item_share = share
         found[share] = recommender.evaluate(split.validation, ks=(10,))["ndcg@10"]
     assert found[chosen] == pytest.approx(max(found.values()), abs=1e-9)
+
+
+def test_popularity_counts_only_where_it_ranks_validation_better(split: kgrec.Split) -> None:
+    recommender = fit(split, patience=1)
+    model = recommender.model_
+    chosen = recommender.evaluate(split.validation, ks=(10,))["ndcg@10"]
+    counts, model.prior = model.prior is not None, None
+    without = recommender.evaluate(split.validation, ks=(10,))["ndcg@10"]
+    assert counts is (chosen > without)
+    assert counts is (model.about["popularity"]["share"] > 0)
+
+
+def test_popularity_alone_ranks_where_all_users_like_the_same_items(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    favourites = [(user, item) for user in range(80) for item in rng.choice(30, 6, replace=False, p=_falling(30))]
+    events = pl.DataFrame(
+        {
+            "user_id": [f"u{user}" for user, _ in favourites],
+            "item_id": [f"i{item:02}" for _, item in favourites],
+            "timestamp": [1_600_000_000 + place for place in range(len(favourites))],
+        }
+    )
+    shop = kgrec.Dataset(items={"item_id": [f"i{item:02}" for item in range(30)]}, events=events)
+    parts = shop.split("leave_last_out")
+    recommender = fit(parts, patience=1, learning_rate=1e-6, use_user_vectors=False)
+    model = recommender.model_
+    assert model.prior is not None
+    counts = np.bincount(model.items.index(parts.train.interactions["item_id"]), minlength=30)
+    assert np.corrcoef(model.prior.numpy(), np.log1p(counts))[0, 1] > 0.7
+    recommender.save(tmp_path)
+    loaded = kgrec.KGRecommender.load(tmp_path, device="cpu")
+    assert_frame_equal(loaded.recommend(k=5), recommender.recommend(k=5))
+
+
+def _falling(size: int) -> np.ndarray:
+    weight = 0.85 ** np.arange(size)
+    return weight / weight.sum()
 
 
 def test_fit_without_the_closed_form_has_none(split: kgrec.Split) -> None:

@@ -35,6 +35,8 @@ class FittedModel:
         Title of each item, null where it has none.
     item_weights : ItemWeights or None
         The closed form, whose score counts `item_share` times.
+    prior : Tensor or None
+        What is added to each item's ranking score, shape (num_items,): how popular it is.
     about : dict
         How it was made: seed, data fingerprint, versions, training log.
     """
@@ -51,6 +53,7 @@ class FittedModel:
     click_basis: ClickBasis
     item_weights: ItemWeights | None = None
     item_share: float = 0.0
+    prior: Tensor | None = None
     about: dict[str, Any] = field(default_factory=dict)
     _known: tuple[Histories, Tensor, np.ndarray] | None = field(default=None, repr=False)
 
@@ -110,7 +113,8 @@ class FittedModel:
     @torch.no_grad()
     def network_scores(self, user_emb: Tensor) -> Tensor:
         """The network's ranking scores for every item, shape (num_users, num_items)."""
-        return self.network.scorer.rank(user_emb, self.vectors.target, self.vectors.bias)
+        bias = self.vectors.bias if self.prior is None else self.vectors.bias + self.prior
+        return self.network.scorer.rank(user_emb, self.vectors.target, bias)
 
     @torch.no_grad()
     def scores(self, user_emb: Tensor, histories: Histories) -> Tensor:
