@@ -46,7 +46,9 @@ class RecommenderConfig:
     use_graph: bool = _setting(True, "use the knowledge graph: its embeddings and propagation over it")
     knowledge_model: KnowledgeModel = _setting("DistMult", "how graph facts are embedded")
     knowledge_dim: int = _setting(64, "size of a graph embedding", 2, 1024)
-    knowledge_epochs: int = _setting(20, "passes over the facts", 1, 10_000)
+    knowledge_epochs: int = _setting(
+        20, "passes over the facts; fewer where they see more than ten million facts", 1, 10_000
+    )
     num_layers: int = _setting(1, "rounds of propagation over the graph", 0, 8)
 
     use_sequence: bool = _setting(True, "encode the order of a user's events with a causal transformer")

@@ -12,6 +12,7 @@ from kgrec.progress import progress_bar
 from kgrec.tensors.geometric import ComplEx, DistMult, HeteroData, KGEModel, RotatE, TransE
 
 FACTS, MOST_STEPS = 4096, 100  # of a step, and of an epoch: with more facts the steps are larger
+MOST_FACTS = 10_000_000  # seen in all, from the second pass on
 
 
 def knowledge_model(name: KnowledgeModel, num_nodes: int, num_relations: int, dim: int) -> KGEModel:
@@ -49,6 +50,8 @@ def train_knowledge(
     ----------
     data : HeteroData
         As made by `kgrec.tensors.hetero.hetero_data`.
+    epochs : int
+        Passes over the facts; fewer where these see more than ten million facts.
     generator : torch.Generator
         On CPU; decides the start, the order of the facts and the corrupted ones.
     batch_size : int, optional
@@ -65,6 +68,7 @@ def train_knowledge(
         offset[label] = total
         total += data[label].num_nodes
     heads, relations, tails = _facts(data, offset)
+    epochs = min(epochs, max(1, MOST_FACTS // max(len(heads), 1)))
     batch_size = batch_size or max(FACTS, math.ceil(len(heads) / MOST_STEPS))
     with torch.random.fork_rng(devices=[]):  # PyG draws its start and its corruptions from the global generator
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
