@@ -20,7 +20,7 @@ DEFAULT_EVENT_WEIGHTS: dict[str, float] = {
     "purchase": 2.0,
     "review": 2.0,
 }
-TEMPERATURES = (0.1, 0.2)  # tried; low for sparse data where the order tells most, high for dense data
+TEMPERATURES = (0.1, 0.2)  # low for sparse data where the order tells most, high for dense data and where there is none
 
 
 def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:

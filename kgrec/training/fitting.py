@@ -121,7 +121,8 @@ def fit_model(
         )
         return model, network, training
 
-    arms = {temperature: start(temperature) for temperature in _temperatures(config, chooses=validate is not None)}
+    temperatures = _temperatures(config, ordered=histories.ordered, chooses=validate is not None)
+    arms = {temperature: start(temperature) for temperature in temperatures}
     tried: dict[float, float] = {}
     for _ in range(2 if len(arms) > 1 else 0):
         tried |= {temperature: arm[2].advance(PILOT // 2).best for temperature, arm in arms.items()}
@@ -146,11 +147,12 @@ def fit_model(
     return model, data
 
 
-def _temperatures(config: RecommenderConfig, *, chooses: bool) -> tuple[float, ...]:
-    """Those to try: one where it is given or nothing can choose."""
+def _temperatures(config: RecommenderConfig, *, ordered: bool, chooses: bool) -> tuple[float, ...]:
+    """Those to try, the likely one first: one where it is given or nothing can choose."""
     if config.temperature is not None:
         return (config.temperature,)
-    return TEMPERATURES if chooses and config.patience is not None else TEMPERATURES[:1]
+    likely = TEMPERATURES if ordered else TEMPERATURES[::-1]
+    return likely if chooses and config.patience is not None else likely[:1]
 
 
 def features(

@@ -92,6 +92,7 @@ class Looks(logging.Handler):
         row = record.args[1] if isinstance(record.args, tuple) and len(record.args) > 1 else None
         if isinstance(row, dict) and "validation" in row:
             self.curve.append((time.perf_counter() - self.begun, row["validation"]))
+            print(f"  {self.curve[-1][1]:.4f} @{self.curve[-1][0]:.0f}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
