@@ -17,6 +17,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, get_args
@@ -46,10 +47,12 @@ def main() -> None:
         return
     if args.peer is None:
         parser.error("--peer is missing: the command that trains the peer")
+    dataset = str(args.dataset.resolve())
+    python, script = (str(Path.cwd() / part) for part in args.peer)  # links are kept: one to python is its environment
     shared = ["--threads", str(args.threads)]
     minutes = ["--minutes", str(args.minutes)]
-    peers = {name: run([*args.peer, str(args.dataset), name, *shared, *minutes], args.threads) for name in args.models}
-    own = [__file__, str(args.dataset), "--split", args.split, "--seed", str(args.seed), "--alone", *shared]
+    peers = {name: run([python, script, dataset, name, *shared, *minutes], args.threads) for name in args.models}
+    own = [str(Path(__file__).resolve()), dataset, "--split", args.split, "--seed", str(args.seed), "--alone", *shared]
     ours: Curve = run([sys.executable, *own], args.threads)
     print(f"{args.dataset.name}, {args.threads} threads; kgrec's validation Recall@10 by second:")
     print("  " + ", ".join(f"{value:.4f} @{second:.0f}" for second, value in ours))
@@ -61,11 +64,11 @@ def main() -> None:
 
 
 def run(command: list[str], threads: int) -> Any:
-    """What the last line says, as JSON."""
+    """What the last line says, as JSON; what else the command writes is thrown away."""
     print("...", " ".join(command), file=sys.stderr, flush=True)
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)}
-    )
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=folder)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
