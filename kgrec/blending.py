@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -32,6 +34,7 @@ from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import places
 
 logger = logging.getLogger(__name__)
+Candidate = TypeVar("Candidate", bound=Hashable)
 
 TRIED_USERS = 6_000  # settings are chosen for some users
 WORK = 6e12  # num_items ** 3 of all candidates together, about: few are tried where the catalogue is large
@@ -192,7 +195,7 @@ def _choose(model: FittedModel, task: _Task, truth: _Truth) -> Settings:
     """The settings whose scores, added to the network's, rank best: one after the other, some once more."""
     histories, num_items = task.histories.take(truth.users), len(task.items)
     column = torch.from_numpy(task.items).to(model.device)
-    blocks = model.user_vectors(model.histories.take(truth.users)).split(BLOCK)  # type: ignore[no-untyped-call]
+    blocks = model.known_user_vectors(truth.users).split(BLOCK)  # type: ignore[no-untyped-call]
     network = torch.cat([model.network_scores(users)[:, column] for users in blocks])
     # most candidates differ in other settings than this one, which alone shapes the products of the events
     products = functools.cache(functools.partial(event_products, task.histories, num_items))
@@ -217,16 +220,13 @@ def _choose(model: FittedModel, task: _Task, truth: _Truth) -> Settings:
 def _choose_share(model: FittedModel, truth: _Truth) -> float:
     """The share that ranks best; the scores of the two are made once for all shares."""
     assert model.item_weights is not None
-    total = dict.fromkeys(SHARES, 0.0)
-    for begin in range(0, len(truth.users), BLOCK):
-        part = truth.block(begin, begin + BLOCK)
-        histories = model.histories.take(part.users)
-        network = model.network_scores(model.user_vectors(histories))
-        closed_form = model.item_weights.scores(histories)
-        for share in SHARES:
-            scores = network + share * closed_form
-            total[share] += len(part.users) * part.ndcg(lambda a, b, rows=scores: rows[a:b], histories)  # type: ignore[misc]
-    found = {share: value / len(truth.users) for share, value in total.items()}
+    item_weights = model.item_weights
+
+    def candidates(vectors: Tensor, histories: Histories) -> Iterator[tuple[float, Tensor]]:
+        network, closed_form = model.network_scores(vectors), item_weights.scores(histories)
+        return ((share, network + share * closed_form) for share in SHARES)
+
+    found = _mean_ndcg(model, truth, candidates)
     logger.info("validation ndcg@%d by share of the closed form: %s", K, found)
     return max(found, key=lambda share: found[share])
 
@@ -237,19 +237,32 @@ def _choose_prior(model: FittedModel, truth: _Truth) -> Tensor | None:
         name: torch.from_numpy(prior).to(model.device)
         for name, prior in popularity(model.histories, len(model.items)).items()
     }
-    total = dict.fromkeys([("none", 0.0), *itertools.product(priors, PRIOR_SHARES)], 0.0)
-    for begin in range(0, len(truth.users), BLOCK):
-        part = truth.block(begin, begin + BLOCK)
-        histories = model.histories.take(part.users)
-        scores = model.scores(model.user_vectors(histories), histories)
-        for name, share in total:
-            rows = scores + share * priors[name] if share else scores.clone()
-            total[name, share] += len(part.users) * part.ndcg(lambda a, b, rows=rows: rows[a:b], histories)  # type: ignore[misc]
-    found = {key: value / len(truth.users) for key, value in total.items()}
+
+    def candidates(vectors: Tensor, histories: Histories) -> Iterator[tuple[tuple[str, float], Tensor]]:
+        scores = model.scores(vectors, histories)
+        yield ("none", 0.0), scores.clone()
+        for name, share in itertools.product(priors, PRIOR_SHARES):
+            yield (name, share), scores + share * priors[name]
+
+    found = _mean_ndcg(model, truth, candidates)
     logger.info("validation ndcg@%d by popularity and its share: %s", K, found)
     name, share = max(found, key=lambda key: found[key])
     model.about["popularity"] = {"of": name, "share": share}
     return share * priors[name] if share else None
+
+
+def _mean_ndcg(
+    model: FittedModel, truth: _Truth, candidates: Callable[[Tensor, Histories], Iterable[tuple[Candidate, Tensor]]]
+) -> dict[Candidate, float]:
+    """NDCG@K of each candidate, which are given as scores of some users at a time: fresh tensors, written to."""
+    total: dict[Candidate, float] = {}
+    for begin in range(0, len(truth.users), BLOCK):
+        part = truth.block(begin, begin + BLOCK)
+        histories = model.histories.take(part.users)
+        for key, scores in candidates(model.known_user_vectors(part.users), histories):
+            value = part.ndcg(lambda a, b, rows=scores: rows[a:b], histories)  # type: ignore[misc]
+            total[key] = total.get(key, 0.0) + len(part.users) * value
+    return {key: value / len(truth.users) for key, value in total.items()}
 
 
 def _to_unit_scale(weights: ItemWeights, histories: Histories) -> ItemWeights:

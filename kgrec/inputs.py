@@ -43,12 +43,17 @@ def user_item_pairs(pairs: Any) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The users that lists are wanted for: ids, and in the same order histories; place among the model's, -1 if new."""
+    """The users that lists are wanted for, and in the same order what to go by.
+
+    Attributes
+    ----------
+    known : int64, shape (num_users,), or None
+        Places among the model's users, where what it knows of them all is what to go by.
+    """
 
     users: pl.Series
     histories: Histories
-    index: np.ndarray
-    as_known: bool  # whether the histories and profiles are those that the model knows
+    known: np.ndarray | None
 
 
 def asked_users(
@@ -98,7 +103,8 @@ def asked_users(
         rows = profile_rows(model.profile_columns.encode(table), given)
         of_known = profile_rows(model.profile, model.users.index(wanted))
         taken = replace(taken, profile=np.where(given[:, None] >= 0, rows, of_known))
-    return Asked(wanted, taken, index, as_known=histories is None and table is None)
+    as_known = histories is None and table is None and bool((index >= 0).all())
+    return Asked(wanted, taken, index if as_known else None)
 
 
 def session_events(histories: Any, items: Vocabulary) -> tuple[pl.DataFrame, pl.Series]:

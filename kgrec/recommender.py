@@ -215,7 +215,7 @@ class KGRecommender:
             filter_seen=filter_seen,
             allowed=self._allowed(candidates, exclude, filters),
             diversity=diversity,
-            vectors=model.known_user_vectors(asked.index) if asked.as_known and (asked.index >= 0).all() else None,
+            vectors=None if asked.known is None else model.known_user_vectors(asked.known),
         )
 
     def _allowed(

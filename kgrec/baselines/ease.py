@@ -7,15 +7,11 @@ import torch
 from torch import Tensor
 
 from kgrec.baselines.ranker import Ranker
+from kgrec.config import RecommenderConfig
 from kgrec.data.dataset import Dataset
-from kgrec.encoders.text import TextEncoder
-from kgrec.graph.build import PRODUCT
-from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.closed_form import zero_diagonal_ridge
-from kgrec.models.node_features import add_text
-from kgrec.models.side_information import graph_products, text_products
+from kgrec.models.side_information import catalogue_data, graph_products, text_products
 from kgrec.ranking.search import coordinate_search
-from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
@@ -65,8 +61,6 @@ class EASE(Ranker):
 
 def _side_products(train: Dataset, items: Vocabulary) -> dict[str, Tensor]:
     """Inner products of the items by text and by graph, where they have any."""
-    graph = KnowledgeGraph.from_dataset(train)
-    data, every = hetero_data(graph, items), np.arange(len(items))
-    add_text(data, graph, [PRODUCT], TextEncoder(None, device=torch.device("cpu")))
+    data, every = catalogue_data(train, items, RecommenderConfig()), np.arange(len(items))
     products = {"text": text_products(data, every), "graph": graph_products(data, every)}
     return {name: part for name, part in products.items() if part is not None}

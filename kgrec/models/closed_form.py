@@ -187,10 +187,8 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
         together = rows.T @ rows
         return together, together
     after = (1 - recency ** (2.0 * _steps_back(histories))) / (1 - recency**2)  # c, of each event
-    twice, forward = (
-        sparse.csr_array(shape),
-        sparse.csr_array(shape),
-    )  # of pairs: r ** (b - 1 - a), with c(b) and without
+    forward = sparse.csr_array(shape)  # of pairs: r ** (b - 1 - a)
+    twice = sparse.csr_array(shape)  # the same times c(b)
     for begin in range(0, max(len(histories.item_index), 1), BLOCK):
         first, second, weight = _pairs(histories, recency, begin)
         ends = histories.item_index[first], histories.item_index[second]

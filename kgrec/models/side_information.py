@@ -93,13 +93,20 @@ def item_features(train: Dataset, config: RecommenderConfig) -> dict[str, np.nda
         `graph`: 1 for each neighbour that items share, shape (num_items, num_neighbours), sparse; `text`: their
         vectors, shape (num_items, dim). Left out where there is none.
     """
-    graph, items = KnowledgeGraph.from_dataset(train), Vocabulary(train.items[c.ITEM_ID])
-    data = hetero_data(graph, items)
+    items = Vocabulary(train.items[c.ITEM_ID])
+    data = catalogue_data(train, items, config)
     rows = list(shared_neighbours(data, np.arange(len(items))))
     found: dict[str, np.ndarray | sparse.csr_array] = {"graph": sparse.csr_array(sparse.vstack(rows).T)} if rows else {}
+    if TEXT in data[PRODUCT]:
+        found["text"] = data[PRODUCT][TEXT].numpy()[: len(items)]
+    return found
+
+
+def catalogue_data(train: Dataset, items: Vocabulary, config: RecommenderConfig) -> HeteroData:
+    """The graph of a catalogue as tensors, and where the configuration has texts those of the products as vectors."""
+    graph = KnowledgeGraph.from_dataset(train)
+    data = hetero_data(graph, items)
     if config.use_text:
         encoder = TextEncoder(config.text_model, device=torch.device("cpu"), max_length=config.text_max_length)
         add_text(data, graph, [PRODUCT], encoder)
-        if TEXT in data[PRODUCT]:
-            found["text"] = data[PRODUCT][TEXT].numpy()[: len(items)]
-    return found
+    return data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import polars as pl
@@ -72,10 +72,15 @@ class Histories:
         if user is not None:
             user = np.where(users >= 0, user[users], -1) if len(user) else users
         profile = None if self.profile is None else profile_rows(self.profile, users)
-        item_index, event_index, timestamp = (
-            part[rows] for part in (self.item_index, self.event_index, self.timestamp)
+        return replace(
+            self,
+            start=start,
+            item_index=self.item_index[rows],
+            event_index=self.event_index[rows],
+            timestamp=self.timestamp[rows],
+            user=user,
+            profile=profile,
         )
-        return Histories(start, item_index, event_index, timestamp, self.ordered, user, profile)
 
     def renumber(self, place: np.ndarray) -> Histories:
         """The events of some items alone, item i renamed to `place[i]`; -1 leaves it out."""
@@ -83,7 +88,7 @@ class Histories:
         kept = item_index >= 0
         start = np.concatenate([[0], np.cumsum(np.bincount(self.user_index()[kept], minlength=self.num_users))])
         event_index, timestamp = self.event_index[kept], self.timestamp[kept]
-        return Histories(start, item_index[kept], event_index, timestamp, self.ordered, self.user, self.profile)
+        return replace(self, start=start, item_index=item_index[kept], event_index=event_index, timestamp=timestamp)
 
 
 def profile_rows(profile: np.ndarray, users: np.ndarray) -> np.ndarray:
