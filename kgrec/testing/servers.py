@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kgrec.errors import StoreError
+from kgrec.graph.schema.constraints import quote
 from kgrec.graph.store import GraphStore, open_graph
 
 
@@ -24,18 +25,26 @@ class SharedStore:
         self._store = open_store()
 
     def empty(self) -> GraphStore:
-        """The store, with nothing in it; constraints and indexes stay."""
+        """The store, with nothing in it; of its constraints and indexes, all but the local server's of vectors stay."""
         try:
-            self._store.clear()
+            _empty(self._store)
         except StoreError:
             self._store.close()
             self._store = self._open()
-            self._store.clear()
+            _empty(self._store)
         return self._store
 
     def close(self) -> None:
         """Close the store, and stop its server when that is the local one."""
         self._store.close()
+
+
+def _empty(store: GraphStore) -> None:
+    store.clear()
+    if not store.is_local:  # whose index refuses vectors of another size; Neo4j leaves them out of it
+        return
+    for name in store.query("SHOW INDEXES YIELD name, type WHERE type = 'VECTOR' RETURN name")["name"]:
+        store.query(f"DROP INDEX {quote(name)} IF EXISTS", write=True)
 
 
 def share_neo4j(address: dict[str, str], *, reset: bool) -> SharedStore:

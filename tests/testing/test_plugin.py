@@ -16,6 +16,8 @@ from kgrec.testing.servers import hold_lock
 from tests.neo4j_server import Neo4jServer
 
 SUITE = """
+    import numpy as np
+    import pytest
     from kgrec.testing import assert_graph_equal
 
     def test_load_gives_an_equal_graph(graph_store, product_graph):
@@ -29,6 +31,12 @@ SUITE = """
 
     def test_closed_store_is_open_and_empty_again(graph_store):
         assert graph_store.counts().height == 0
+
+    @pytest.mark.parametrize("size", [2, 3])
+    def test_vectors_of_an_earlier_test_refuse_no_others(graph_store, product_graph, size):
+        graph_store.query("CREATE (:Product {id: 'p9', embedding: $vector})", {"vector": [0.5] * size}, write=True)
+        graph_store.load(product_graph)
+        graph_store.write_vectors(["p1"], np.ones((1, size)))
 """
 NEO4J_SUITE = """
     import pytest
@@ -58,7 +66,7 @@ def names(store: GraphStore) -> list[str]:
 
 
 def test_graph_store_in_a_foreign_suite_is_empty_in_every_test(pytester: pytest.Pytester) -> None:
-    run(pytester, SUITE).assert_outcomes(passed=3)
+    run(pytester, SUITE).assert_outcomes(passed=5)
 
 
 def test_any_graph_store_without_a_uri_skips_neo4j_and_never_takes_that_of_the_environment(
@@ -131,7 +139,7 @@ def test_graph_store_without_the_local_server_installed_fails_with_the_fix(
     )
     monkeypatch.setenv("PYTHONPATH", str(pytester.path / "shadow"), prepend=os.pathsep)
     result = run(pytester, SUITE)
-    result.assert_outcomes(errors=3)
+    result.assert_outcomes(errors=5)
     result.stdout.fnmatch_lines('*needs the package arcadedb-embedded: pip install "kgrec*local-graph*"*')
     result.stdout.no_fnmatch_line("*Traceback*")
 

@@ -227,7 +227,13 @@ class BoltConnection:
         return StoreError(f"{self.address} refused the query: {reason}", code)
 
     def _explain_failure(self, code: str, message: str) -> str:
-        """Where to look when it is the server itself that failed; of a full disk it says no more than that."""
+        """Why a query failed, where the answer does not say; of a full disk it says no more than that it failed."""
+        if (
+            self.local is not None
+            and message.startswith("Error executing")
+            and (cause := self.local.find_cause(message))
+        ):
+            return f": {cause}"
         if not code.startswith("Neo.DatabaseError.") and "error on commit" not in message:
             return ""
         if self.local is None:

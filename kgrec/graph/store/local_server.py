@@ -22,6 +22,7 @@ from kgrec.graph.store import local_server_child as child
 
 READY_LIMIT = 60.0  # seconds; it takes 1 to 3
 STOP_LIMIT = child.STOP_LIMIT + 5.0  # seconds
+CAUSE = "Caused by: "  # how a line of the log begins that says why a query failed
 LOG_LINES = 12  # of the server's log, shown when it fails
 SQL_LIMIT = 600.0  # seconds for one statement: an index over a large catalogue takes a while
 SQL_PAUSES = (0.1, 0.3, 1.0, 3.0)  # seconds before the next try, when another statement changes the same records
@@ -158,15 +159,25 @@ class LocalServer:
             f"store there, or open another folder"
         )
 
-    def _log_tail(self) -> str:
+    def find_cause(self, message: str) -> str:
+        """Why a query failed, of which the server only answered `message`: its log knows more. Empty if it doesn't."""
+        text = "\n".join(self._log_lines())
+        _, _, since = text.rpartition(message)
+        causes = [line for line in since.splitlines() if line.startswith(CAUSE)]
+        return causes[-1].removeprefix(CAUSE).partition(": ")[2] if message in text and causes else ""
+
+    def _log_lines(self) -> list[str]:
         try:
             text = (self.folder / "log" / "server.log").read_text(encoding="utf-8", errors="replace")
             secrets = json.loads((self.folder / "passwords.json").read_text(encoding="utf-8")).values()
         except (OSError, ValueError):
-            return ""
+            return []
         for secret in secrets:
             text = text.replace(secret, "***")
-        lines = [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
+        return [line for line in text.splitlines() if line.strip()]
+
+    def _log_tail(self) -> str:
+        lines = self._log_lines()[-LOG_LINES:]
         kept = "" if self.temporary else f" in {self.folder / 'log'}"
         return f"; the end of its log{kept}:" + "".join(f"\n  {line}" for line in lines) if lines else ""
 

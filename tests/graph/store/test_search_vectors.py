@@ -166,6 +166,13 @@ def test_write_vectors_of_unknown_ids_names_them_and_writes_none(shop: GraphStor
         nearest(shop, [1, 0])
 
 
+def test_vector_that_the_local_index_refuses_says_why(local_store: GraphStore) -> None:
+    local_store.query("CREATE (:Product {id: 'p1'})", write=True)
+    local_store.write_vectors(["p1"], np.ones((1, 2)))
+    with pytest.raises(StoreError, match="does not match index dimension 2: got float.* of length 3"):
+        local_store.query("CREATE (:Product {id: 'p2', embedding: [1.0, 2.0, 3.0]})", write=True)
+
+
 @pytest.mark.parametrize(
     ("ids", "vectors", "parts"),
     [
