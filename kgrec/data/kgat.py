@@ -9,19 +9,19 @@ Source: Wang et al. 2019 (KGAT), its data folder. Entities whose number is below
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 
 from kgrec.data import columns as c
-from kgrec.data.lines import note_bad_lines, read_lines, split_fields
+from kgrec.data.lines import NUMBERS, note_bad_lines, read_lines, read_numbers, split_fields
 from kgrec.data.report import Findings
 from kgrec.data.sources import ROW, Source, Sources, event_keys
 
 PARTS = ("train.txt", "valid.txt", "test.txt")  # in the order of columns.PARTS
 GRAPH = "kg_final.txt"
 _LISTS = {c.ITEM_ID: "item_list.txt", c.USER_ID: "user_list.txt", c.RELATION: "relation_list.txt"}
-_NUMBERS = r"^\s*\d{1,18}(\s+\d{1,18})*\s*$"
 
 
 def from_kgat(folder: Path, findings: Findings) -> Sources:
@@ -36,14 +36,14 @@ def from_kgat(folder: Path, findings: Findings) -> Sources:
         if name not in parts:
             findings.fault(name, "the file is missing", "a KGAT folder holds train.txt and test.txt")
     lists = {id_column: _read_list(folder / name, id_column, findings) for id_column, name in _LISTS.items()}
-    facts = _read_graph(folder / GRAPH, findings) if (folder / GRAPH).is_file() else None
-    sources: dict[str, Source | None] = {c.ITEMS: _items(parts, lists[c.ITEM_ID], facts)}
+    facts = read_graph(folder / GRAPH, findings) if (folder / GRAPH).is_file() else None
+    sources: dict[str, Source | None] = {c.ITEMS: item_table(parts.values(), lists[c.ITEM_ID], facts)}
     for key, name in zip(event_keys(), PARTS, strict=True):
         sources[key] = _numbered(parts.get(name), name)  # None: an empty part, or one whose fault is noted
     if lists[c.USER_ID] is not None:
         sources[c.USERS] = _numbered(lists[c.USER_ID], _LISTS[c.USER_ID])
     if facts is not None:
-        sources[c.TRIPLES] = _triples(facts, lists[c.RELATION])
+        sources[c.TRIPLES] = triple_table(facts, lists[c.RELATION])
     _note_unread(folder, findings)
     return sources
 
@@ -53,7 +53,7 @@ def _read_part(path: Path, findings: Findings) -> pl.DataFrame | None:
     lines = read_lines(path, findings)
     if lines is None:
         return None
-    is_good = lines["text"].str.contains(_NUMBERS)
+    is_good = lines["text"].str.contains(NUMBERS)
     note_bad_lines(
         lines.filter(~is_good), "something else than whole numbers: a user and its items", path.name, findings
     )
@@ -92,24 +92,16 @@ def _read_list(path: Path, id_column: str, findings: Findings) -> pl.DataFrame |
     return table.select(id_column, pl.exclude(id_column))
 
 
-def _read_graph(path: Path, findings: Findings) -> pl.DataFrame | None:
-    lines = read_lines(path, findings)
-    if lines is None:
-        return None
-    numbers = lines["text"].str.extract_all(r"\d+").cast(pl.List(pl.Int64), strict=False)
-    is_good = lines["text"].str.contains(_NUMBERS) & (numbers.list.len() == 3)
-    problem = "something else than three whole numbers: head, relation, tail"
-    note_bad_lines(lines.filter(~is_good), problem, path.name, findings)
-    good = numbers.filter(is_good)
-    names = (c.HEAD, c.RELATION, c.TAIL)
-    facts = pl.DataFrame([good.list.get(place).alias(name) for place, name in enumerate(names)])
-    return facts.with_columns(lines.filter(is_good)[ROW])
+def read_graph(path: Path, findings: Findings) -> pl.DataFrame | None:
+    """The lines of `kg_final.txt`, Int64."""
+    return read_numbers(path, (c.HEAD, c.RELATION, c.TAIL), "three whole numbers: head, relation, tail", findings)
 
 
-def _items(
-    parts: dict[str, pl.DataFrame | None], listed: pl.DataFrame | None, facts: pl.DataFrame | None
+def item_table(
+    parts: Iterable[pl.DataFrame | None], listed: pl.DataFrame | None, facts: pl.DataFrame | None
 ) -> Source | None:
-    seen = [part[c.ITEM_ID] for part in parts.values() if part is not None]
+    """The items of the parts, of the list and, up to the largest of those, of the graph."""
+    seen = [part[c.ITEM_ID] for part in parts if part is not None]
     seen += [] if listed is None else [listed[c.ITEM_ID]]
     known = pl.concat(seen).unique().drop_nulls() if seen else pl.Series([], dtype=pl.Int64)
     if not known.len():
@@ -123,7 +115,7 @@ def _items(
     return _numbered(items, c.ITEMS)
 
 
-def _triples(facts: pl.DataFrame, names: pl.DataFrame | None) -> Source:
+def triple_table(facts: pl.DataFrame, names: pl.DataFrame | None) -> Source:
     """Relations by name where the list has one, else by number."""
     relation = pl.col(c.RELATION).cast(pl.String)
     if names is not None and "org_id" in names.columns:

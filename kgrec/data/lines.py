@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ from kgrec.data.report import EXAMPLES, Findings
 from kgrec.data.sources import ROW
 
 _NO_SEPARATOR = "\x01"  # occurs in no text: polars then reads whole lines
+NUMBERS = r"^\s*\d{1,18}(\s+\d{1,18})*\s*$"  # a line of whole numbers
 _TEXT, _FIELDS = "text", "fields"
 
 
@@ -61,6 +63,25 @@ def split_fields(
     note_bad_lines(odd.filter(~fits), f"another number of fields than {len(columns)}", name, findings)
     good = pl.concat([split.filter(fits), odd.filter(fits)]).sort(ROW)
     return good.select(*(pl.col(_FIELDS).list.get(place).alias(column) for place, column in enumerate(columns)), ROW)
+
+
+def read_numbers(path: Path, columns: Sequence[str], what: str, findings: Findings) -> pl.DataFrame | None:
+    """A file of as many whole numbers a line as there are columns: these as Int64, and `__row__`.
+
+    Parameters
+    ----------
+    what : str
+        The numbers of a line in words, for the fault of lines that hold others.
+    """
+    lines = read_lines(path, findings)
+    if lines is None:
+        return None
+    numbers = lines[_TEXT].str.extract_all(r"\d+").cast(pl.List(pl.Int64), strict=False)
+    is_good = lines[_TEXT].str.contains(NUMBERS) & (numbers.list.len() == len(columns))
+    note_bad_lines(lines.filter(~is_good), f"something else than {what}", path.name, findings)
+    good = numbers.filter(is_good)
+    table = pl.DataFrame([good.list.get(place).alias(name) for place, name in enumerate(columns)])
+    return table.with_columns(lines.filter(is_good)[ROW])
 
 
 def note_bad_lines(bad: pl.DataFrame, problem: str, name: str, findings: Findings) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal, get_args
 
-from kgrec.data import kgat, recbole
+from kgrec.data import kgat, kgcn, recbole
 from kgrec.data.assembly import assemble
 from kgrec.data.cleaning import OnUnknown
 from kgrec.data.dataset import Dataset
@@ -15,7 +15,7 @@ from kgrec.data.schema import TABLES
 from kgrec.data.sources import SUFFIXES, Sources, event_keys, from_folder
 from kgrec.errors import ConfigError, list_first
 
-Layout = Literal["auto", "kgrec", "recbole", "kgat"]
+Layout = Literal["auto", "kgrec", "recbole", "kgat", "kgcn"]
 
 
 def read_dataset(path: str | os.PathLike[str], *, on_unknown: OnUnknown = "raise", layout: Layout = "auto") -> Dataset:
@@ -23,8 +23,9 @@ def read_dataset(path: str | os.PathLike[str], *, on_unknown: OnUnknown = "raise
 
     In kgrec's own layout each table is one file `NAME.csv`, `NAME.csv.gz` or `NAME.parquet`; the columns are those of
     `kgrec.data.schema`. The three files `events.train`, `events.validation` and `events.test` instead of `events` make
-    a fixed split. RecBole's atomic files (`NAME.inter`, ...) and KGAT's (`train.txt`, ...) are read too; the modules
-    `kgrec.data.recbole` and `kgrec.data.kgat` say what becomes of them.
+    a fixed split. RecBole's atomic files (`NAME.inter`, ...), KGAT's (`train.txt`, ...) and KGCN's
+    (`ratings_final.txt`, ...) are read too; the modules `kgrec.data.recbole`, `kgrec.data.kgat` and `kgrec.data.kgcn`
+    say what becomes of them.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def read_dataset(path: str | os.PathLike[str], *, on_unknown: OnUnknown = "raise
         The folder.
     on_unknown : "raise" or "skip"
         What to do with events and queries whose item is not in the catalogue: a fault, or drop and count them.
-    layout : "auto", "kgrec", "recbole" or "kgat"
+    layout : "auto", "kgrec", "recbole", "kgat" or "kgcn"
         Whose files the folder holds; "auto" goes by their names.
 
     Returns
@@ -63,6 +64,8 @@ def _read_sources(folder: Path, layout: Layout, findings: Findings) -> Sources:
             return recbole.from_recbole(folder, findings)
         case "kgat":
             return kgat.from_kgat(folder, findings)
+        case "kgcn":
+            return kgcn.from_kgcn(folder, findings)
     return from_folder(folder, findings)
 
 
@@ -76,6 +79,8 @@ def _layout_of(folder: Path, findings: Findings) -> Layout:
         found.append("recbole")
     if any((folder / name).is_file() for name in kgat.PARTS):
         found.append("kgat")
+    if (folder / kgcn.RATINGS).is_file():
+        found.append("kgcn")
     if len(found) > 1:
         findings.fault(str(folder), f"holds files of the layouts {list_first(found)}", "say which: layout=...")
         findings.raise_faults("the dataset")
