@@ -72,6 +72,9 @@ class RecommenderConfig:
     ranking_weight: float = _setting(1.0, "beta: weight of the ranking loss (softmax)", 0.0, 1e6)
     softmax_items: int = _setting(2048, "items drawn for the softmax besides the batch's own; all when fewer", 1)
     click_negatives: int = _setting(4, "drawn negatives per positive where no impressions are given", 1, 1000)
+    use_scoring: bool = _setting(True, "fit the scoring module of clicks and purchases to the validation part")
+    list_weight: float = _setting(0.0, "weight of the scoring module's loss over the lists shown", 0.0, 1e6)
+    conversion_weight: float = _setting(0.3, "gamma: weight of the scoring module's loss of purchases", 0.0, 1e6)
     temperature: float | None = _setting(
         None, "of the softmax over cosines; None: 0.1 or 0.2, chosen by validation", 0.001, 10.0
     )

@@ -12,10 +12,11 @@ from kgrec.data.dataset import Dataset
 from kgrec.errors import DataError
 from kgrec.evaluation.click_metrics import click_metrics
 from kgrec.evaluation.metrics import ranking_metrics
-from kgrec.models.fitted import FittedModel
+from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.lists import model_lists
-from kgrec.tensors.clicks import click_examples
-from kgrec.tensors.sequences import Histories, build_histories
+from kgrec.scoring.model import probabilities
+from kgrec.scoring.pairs import labelled_pairs
+from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
 
@@ -45,14 +46,10 @@ def part_click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"evaluate"]))
     users = Vocabulary(part.events[c.USER_ID].unique(maintain_order=True))
     histories = _before(model, part, users.ids)
-    examples = click_examples(part.events, histories, users, model.items, draws)
-    user, item, place, label = examples.user_index, examples.item_index, examples.place, examples.label
-    if examples.basis != "impressions":
-        positive = build_histories(part.interactions, users, model.items)
-        own, liked = positive.user_index(), positive.item_index
-        count = len(own) if examples.basis == "sampled" else 0
-        user = np.concatenate([user, own, own[:count]])
-        item = np.concatenate([item, liked, draws.integers(0, len(model.items), count)])
-        label = np.concatenate([label, np.ones(len(own)), np.zeros(count)])
-        place = histories.lengths[user]
-    return click_metrics(label, model.click_probabilities(model.vectors_at(histories, user, place), item))
+    labelled = labelled_pairs(part, histories, users, model.items, draws)
+    counts = None
+    if part.history is not None:
+        index = model.items.index(interactions_of(part.history)[c.ITEM_ID])
+        counts = np.bincount(index[index >= 0], minlength=len(model.items))
+    found = probabilities(model, labelled.pairs, histories, counts)
+    return click_metrics(labelled.clicked, found[c.CLICK_PROBABILITY])

@@ -14,6 +14,8 @@ from kgrec.data.dataset import Dataset
 from kgrec.data.schema import EVENTS
 from kgrec.errors import ConfigError, DataError, UnknownIdError, list_first
 from kgrec.models.fitted import FittedModel
+from kgrec.scoring.pairs import Pairs, pairs_with_context
+from kgrec.tensors.clicks import places_before
 from kgrec.tensors.sequences import Histories, profile_rows
 from kgrec.tensors.vocabulary import Vocabulary
 
@@ -39,6 +41,35 @@ def user_item_pairs(pairs: Any) -> pl.DataFrame:
     if missing:
         raise DataError(f"pairs: missing columns {list_first(missing)}; found {list_first(frame.columns)}")
     return frame
+
+
+def asked_pairs(frame: pl.DataFrame, user: np.ndarray, item: np.ndarray, histories: Histories) -> Pairs:
+    """Pairs with what a caller's frame says of their moment; see `KGRecommender.predict_click`.
+
+    Parameters
+    ----------
+    user, item : int64, shape (num_pairs,)
+        Rows of `histories` and places in the catalogue.
+
+    Raises
+    ------
+    DataError
+        If a column of the moment holds what can't be read.
+    """
+    kinds = {c.TIMESTAMP: pl.Int64, c.POSITION: pl.Float64, c.SESSION_ID: pl.String, c.QUERY: pl.String}
+    kinds = {name: kind for name, kind in kinds.items() if name in frame.columns}
+    try:
+        moments = frame.select(pl.col(c.USER_ID), *(pl.col(name).cast(kind) for name, kind in kinds.items()))
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"pairs: {', '.join(kinds)} can't be read: {str(error).splitlines()[0]}") from error
+    if c.POSITION in kinds and moments.filter(pl.col(c.POSITION) < 1).height:
+        raise DataError("pairs: a position is below 1, the first place")
+    place = histories.lengths[user]
+    if c.TIMESTAMP in kinds:
+        stamps = moments[c.TIMESTAMP]
+        before = places_before(stamps, user, histories, np.random.default_rng(0))
+        place = np.where(stamps.is_not_null().to_numpy() & histories.ordered, before, place)
+    return pairs_with_context(user, place, item, moments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from kgrec.explain.explaining import explain_item
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.inputs import OnUnknown, asked_users, id_series, user_item_pairs
+from kgrec.inputs import OnUnknown, asked_pairs, asked_users, id_series, user_item_pairs
 from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.filters import allowed_items
 from kgrec.ranking.lists import model_lists
@@ -36,6 +36,7 @@ from kgrec.training.device import resolve_device
 
 if TYPE_CHECKING:  # the database driver takes a second to import
     from kgrec.graph.store import GraphStore
+    from kgrec.scoring.model import ScoringModule
 
 logger = logging.getLogger(__name__)
 
@@ -132,9 +133,19 @@ class KGRecommender:
             progress=sys.stderr.isatty() if progress is None else progress,
         )
         blend(model, data, others if self.config.patience is not None else None)
+        if validation is not None and self.config.use_scoring:
+            model.scoring = self._fit_scoring(model, validation)
         _remember(model, train, validation)
         self._model, self._paths = model, None
         return self
+
+    def _fit_scoring(self, model: FittedModel, validation: Dataset) -> ScoringModule | None:
+        from kgrec.scoring.fitting import fit_scoring
+        from kgrec.scoring.pairs import labelled_pairs
+
+        draws = np.random.default_rng(np.random.SeedSequence([self.seed, *b"scoring pairs"]))
+        labelled = labelled_pairs(validation, model.histories, model.users, model.items, draws)
+        return fit_scoring(model, labelled, model.histories, seed=self.seed)
 
     def _validate(self, model: FittedModel, wanted: pl.DataFrame) -> float:
         users = wanted[c.USER_ID].unique(maintain_order=True)
@@ -243,7 +254,7 @@ class KGRecommender:
         return index
 
     def predict_click(self, pairs: Any) -> pl.DataFrame:
-        """The probability that the user clicks on the item when it is shown.
+        """The probability that the user clicks on the item when it is shown, and that it is then bought.
 
         Where the training data held impressions, the probability is theirs; else it is relative to the negatives
         given or drawn (`model_.click_basis` says which). Users never seen count as newcomers.
@@ -251,26 +262,33 @@ class KGRecommender:
         Parameters
         ----------
         pairs : frame with columns user_id and item_id, or sequence of (user_id, item_id)
+            A frame may say more of the moment: `timestamp` (only what the user did before counts), `session_id`,
+            `position` (from 1) and `query`. Pairs of one user and time that have a position or a session are one list.
+            What is not said is averaged over: without positions, items are compared as if all stood in the same place.
 
         Returns
         -------
         polars.DataFrame
-            The pairs as given, and click_probability from 0 to 1.
+            The pairs as given, and click_probability from 0 to 1. Where validation had purchases also
+            conversion_probability: of a click and a purchase after it.
 
         Raises
         ------
         UnknownIdError
             If an item is unknown.
+        DataError
+            If a column of the moment can't be read.
         """
+        from kgrec.scoring.model import probabilities
+
         model = self.model_
         frame = user_item_pairs(pairs)
         item = self._item_index(frame[c.ITEM_ID].cast(pl.String), "predict_click")
         ids = frame[c.USER_ID].cast(pl.String)
         asked = Vocabulary(ids.unique(maintain_order=True))
-        vectors = model.user_vectors(model.histories.take(model.users.index(asked.ids)))
-        rows = torch.from_numpy(asked.index(ids)).to(vectors.device)
-        probability = model.click_probabilities(vectors[rows], item)
-        return frame.with_columns(pl.Series(c.CLICK_PROBABILITY, probability))
+        histories = model.histories.take(model.users.index(asked.ids))
+        found = probabilities(model, asked_pairs(frame, asked.index(ids), item, histories), histories)
+        return frame.with_columns(pl.Series(name, values) for name, values in found.items())
 
     def similar_items(self, item_ids: Sequence[str], k: int = 10) -> pl.DataFrame:
         """The items whose fused vectors are closest.

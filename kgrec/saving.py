@@ -22,11 +22,13 @@ from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
 from kgrec.models.serving import ItemVectors, ServingNetwork, UserSide
+from kgrec.scoring.model import ScoringModule
+from kgrec.scoring.network import ScoringNetwork
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 5
+FORMAT = 6
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX = "model-"
 
@@ -45,6 +47,8 @@ def save_model(model: FittedModel, folder: Path) -> None:
     }
     if model.prior is not None:
         weights["items.prior"] = model.prior
+    if model.scoring is not None:
+        weights |= {f"scoring.{key}": value for key, value in model.scoring.network.state_dict().items()}
     save_file(
         {key: value.detach().cpu().contiguous().clone() for key, value in weights.items()},
         inner / "weights.safetensors",
@@ -73,6 +77,7 @@ def save_model(model: FittedModel, folder: Path) -> None:
         "profile_columns": model.profile_columns.to_list(),
         "item_weights": None if model.item_weights is None else {"recency": model.item_weights.recency},
         "item_share": model.item_share,
+        "scoring": None if model.scoring is None else model.scoring.settings(),
         "about": model.about,
     }
     for file in inner.iterdir():
@@ -120,6 +125,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             click_basis=manifest["click_basis"],
             item_weights=_read_item_weights(inner, manifest["item_weights"], len(items), device),
             item_share=float(manifest["item_share"]),
+            scoring=_read_scoring(weights, manifest["scoring"], device),
             prior=weights["items.prior"].to(device) if "items.prior" in weights else None,
             about=manifest["about"],
         )
@@ -135,6 +141,21 @@ def _read_item_weights(
     parts = load_file(folder / "item_weights.safetensors")
     recency = float(settings["recency"])
     return ItemWeights(parts["item"], parts["column"].long(), parts["value"], num_items, recency).to(device)
+
+
+def _read_scoring(
+    weights: dict[str, Tensor], settings: dict[str, Any] | None, device: torch.device
+) -> ScoringModule | None:
+    if settings is None:
+        return None
+    state = {key.removeprefix("scoring."): value for key, value in weights.items() if key.startswith("scoring.")}
+    return ScoringModule(
+        names=tuple(settings["names"]),
+        network=ScoringNetwork.like(state).to(device),
+        slope=float(settings["slope"]),
+        shift=float(settings["shift"]),
+        converts=bool(settings["converts"]),
+    )
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

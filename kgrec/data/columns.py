@@ -51,6 +51,7 @@ TAIL = "tail"
 RANK = "rank"
 SCORE = "score"
 CLICK_PROBABILITY = "click_probability"
+CONVERSION_PROBABILITY = "conversion_probability"
 
 IMPRESSION = "impression"
 EVENT_TYPES = (IMPRESSION, "view", "click", "favourite", "cart", "purchase", "review")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,9 @@ from kgrec.tensors.clicks import ClickBasis
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import Histories, build_histories, pad, profile_rows
 from kgrec.tensors.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from kgrec.scoring.model import ScoringModule
 
 
 @dataclass(slots=True)
@@ -37,6 +40,8 @@ class FittedModel:
         The closed form, whose score counts `item_share` times.
     prior : Tensor or None
         What is added to each item's ranking score, shape (num_items,): how popular it is.
+    scoring : ScoringModule or None
+        Predicts clicks and purchases; None: the click network alone does.
     about : dict
         How it was made: seed, data fingerprint, versions, training log.
     """
@@ -54,6 +59,7 @@ class FittedModel:
     item_weights: ItemWeights | None = None
     item_share: float = 0.0
     prior: Tensor | None = None
+    scoring: ScoringModule | None = None
     about: dict[str, Any] = field(default_factory=dict)
     _known: tuple[Histories, Tensor, np.ndarray] | None = field(default=None, repr=False)
 
@@ -75,7 +81,7 @@ class FittedModel:
 
     def user_vectors(self, histories: Histories) -> Tensor:
         """The vector of each history, shape (num_users, dim), unit length."""
-        return self._vectors(histories, np.arange(histories.num_users), histories.lengths)
+        return self.vectors_after(histories, np.arange(histories.num_users), histories.lengths)
 
     def known_user_vectors(self, user_index: np.ndarray) -> Tensor:
         """Vectors of users of `users` by their known histories, shape (num_users, dim); each is made once and kept."""
@@ -93,10 +99,10 @@ class FittedModel:
     def vectors_at(self, histories: Histories, user_index: np.ndarray, place: np.ndarray) -> Tensor:
         """Vectors of users when `place` events of theirs had come, shape (num_pairs, dim)."""
         keys, back = np.unique(np.stack([user_index, place]), axis=1, return_inverse=True)
-        return self._vectors(histories, *keys)[torch.from_numpy(back.reshape(-1)).to(self.device)]
+        return self.vectors_after(histories, *keys)[torch.from_numpy(back.reshape(-1)).to(self.device)]
 
     @torch.no_grad()
-    def _vectors(self, histories: Histories, user_index: np.ndarray, seen: np.ndarray) -> Tensor:
+    def vectors_after(self, histories: Histories, user_index: np.ndarray, seen: np.ndarray) -> Tensor:
         """Vectors of users after `seen` events of theirs; like lengths are read together: little padding."""
         batch_size = 2048 if self.device.type == "cuda" else 256  # here what a layer makes stays in the CPU's cache
         order = np.argsort(np.minimum(seen, self.config.history_length), kind="stable")
@@ -138,13 +144,18 @@ class FittedModel:
     @torch.no_grad()
     def click_probabilities(self, user_emb: Tensor, item_index: np.ndarray) -> np.ndarray:
         """Click probability of each (user vector, item), shape (num_pairs,), float64."""
+        return np.asarray(1 / (1 + np.exp(-self.click_logits(user_emb, item_index))))
+
+    @torch.no_grad()
+    def click_logits(self, user_emb: Tensor, item_index: np.ndarray) -> np.ndarray:
+        """The click network's logit of each (user vector, item), shape (num_pairs,), float64."""
         parts = []
         for begin in range(0, len(item_index), 65536):
             item = torch.from_numpy(item_index[begin : begin + 65536]).to(self.device)
             logit = self.network.scorer.click(
                 user_emb[begin : begin + 65536], self.vectors.target[item], self.vectors.bias[item]
             )
-            parts.append(torch.sigmoid(logit.double()).cpu().numpy())
+            parts.append(logit.double().cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def title(self, item_id: str) -> str:

@@ -13,6 +13,7 @@ from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
 ClickBasis = Literal["impressions", "labels", "sampled"]
+_ROW = "__row__"
 CLICK_WITHIN = 24 * 3600  # seconds after an impression without a session in which an event on the item is its click
 
 
@@ -26,6 +27,8 @@ class ClickExamples:
     place : int64, shape (num_examples,)
         How many of the user's events came before.
     label : float32, shape (num_examples,)
+    row : int64, shape (num_examples,)
+        Which of the events each is.
     basis : "impressions", "labels" or "sampled"
         Where the labels come from. With "labels" and "sampled" the positives are the events themselves.
     """
@@ -34,6 +37,7 @@ class ClickExamples:
     item_index: np.ndarray
     place: np.ndarray
     label: np.ndarray
+    row: np.ndarray
     basis: ClickBasis
 
     def __len__(self) -> int:
@@ -48,37 +52,49 @@ def click_examples(
     An impression without a label is a click when its user has an event on the item in the same session or, where the
     session is unknown, in the 24 hours after. Where the order of a history means nothing, an example's place is drawn.
     """
-    shown = events.filter(pl.col(c.EVENT) == c.IMPRESSION)
+    numbered = events.with_row_index(_ROW)
+    shown = numbered.filter(pl.col(c.EVENT) == c.IMPRESSION)
     if shown.height:
         rows, basis = _labelled(shown, events), "impressions"
     else:
-        rows = events.filter(pl.col(c.LABEL) == 0)
+        rows = numbered.filter(pl.col(c.LABEL) == 0)
         basis = "labels" if rows.height else "sampled"
     user, item = users.index(rows[c.USER_ID]), items.index(rows[c.ITEM_ID])
     known = (user >= 0) & (item >= 0)
     user, item, rows = user[known], item[known], rows.filter(pl.Series(known))
-    place = _places(rows[c.TIMESTAMP], user, histories, generator)
+    place = places_before(rows[c.TIMESTAMP], user, histories, generator)
     label = rows[c.LABEL].cast(pl.Float32).to_numpy()
-    return ClickExamples(user, item, place, label, basis)  # type: ignore[arg-type]
+    row = rows[_ROW].cast(pl.Int64).to_numpy()
+    return ClickExamples(user, item, place, label, row, basis)  # type: ignore[arg-type]
 
 
 def _labelled(shown: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     if not shown[c.LABEL].null_count():
         return shown
-    shown = shown.with_row_index("row")
-    acted = events.filter(pl.col(c.EVENT) != c.IMPRESSION).select(c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP)
-    together = shown.select("row", c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP).join(
-        acted, on=[c.USER_ID, c.ITEM_ID], suffix="_acted"
-    )
+    acted = acted_upon(shown, events.filter(pl.col(c.EVENT) != c.IMPRESSION))
+    return shown.with_columns(pl.coalesce(c.LABEL, acted.cast(pl.Int8)).alias(c.LABEL))
+
+
+def acted_upon(shown: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
+    """Whether some of `events` is of the same user and item: in the same session or, if unknown, in the 24 hours after.
+
+    Returns
+    -------
+    polars.Series of bool, one for each row of `shown`
+    """
+    shown = shown.select(c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP).with_row_index(_ROW)
+    acted = events.select(c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP)
+    together = shown.join(acted, on=[c.USER_ID, c.ITEM_ID], suffix="_acted")
     after = pl.col(f"{c.TIMESTAMP}_acted") - pl.col(c.TIMESTAMP)
     same_session = pl.col(c.SESSION_ID) == pl.col(f"{c.SESSION_ID}_acted")
-    clicked = together.filter(same_session.fill_null(after.is_between(0, CLICK_WITHIN).fill_null(value=False)))
-    was_clicked = pl.col("row").is_in(clicked["row"].unique().implode()).cast(pl.Int8)
-    return shown.with_columns(pl.coalesce(c.LABEL, was_clicked).alias(c.LABEL)).drop("row")
+    acted_on = together.filter(same_session.fill_null(after.is_between(0, CLICK_WITHIN).fill_null(value=False)))
+    return shown[_ROW].is_in(acted_on[_ROW].unique().implode())
 
 
-def _places(timestamp: pl.Series, user: np.ndarray, histories: Histories, generator: np.random.Generator) -> np.ndarray:
-    """How many events of the user's history are strictly earlier."""
+def places_before(
+    timestamp: pl.Series, user: np.ndarray, histories: Histories, generator: np.random.Generator
+) -> np.ndarray:
+    """How many events of each user's history are strictly earlier; drawn where there is no time to go by."""
     lengths = histories.lengths[user] if histories.num_users else np.zeros(0, np.int64)
     drawn: np.ndarray = generator.integers(0, lengths + 1)
     if not histories.ordered:

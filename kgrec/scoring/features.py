@@ -1,0 +1,234 @@
+"""Numbers that describe a pair: what the ranker makes of it, what the two share in the graph, price, moment, list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from kgrec.data import columns as c
+from kgrec.graph.build import PRODUCT
+from kgrec.graph.knowledge_graph import ID
+from kgrec.models.fitted import FittedModel
+from kgrec.scoring.pairs import Pairs
+from kgrec.scoring.query_match import QueryMatch
+from kgrec.scoring.relations import ItemRelations, item_relations
+from kgrec.tensors.sequences import Histories
+
+BLOCK = 20_000  # pairs at a time
+DAY = 24 * 3600.0
+WEIGHTS = ("last", "lately", "ever")  # how the events of a history count: the last alone, fading, all alike
+Columns = dict[str, np.ndarray]
+
+
+@dataclass(slots=True)
+class PairFeatures:
+    """What the numbers are made of.
+
+    Attributes
+    ----------
+    log_price : float64, shape (num_items,)
+        NaN where an item has none.
+    item_weights : csr_array, shape (num_items, num_items), or None
+        The closed form, where it has a share in the ranking.
+    """
+
+    model: FittedModel
+    relations: ItemRelations
+    log_price: np.ndarray
+    query_match: QueryMatch
+    item_weights: sparse.csr_array | None
+
+    @classmethod
+    def of(cls, model: FittedModel) -> PairFeatures:
+        """Those of a fitted model."""
+        item_weights = model.item_weights.matrix if model.item_weights is not None and model.item_share else None
+        relations = item_relations(model.graph, model.items)
+        return cls(model, relations, _log_price(model), QueryMatch.of(model), item_weights)
+
+    def columns(self, pairs: Pairs, histories: Histories, counts: np.ndarray) -> Columns:
+        """Each number by name, float32, shape (num_pairs,); NaN where it can't be known.
+
+        Parameters
+        ----------
+        histories : Histories
+            Of the users, up to the moments of the pairs at least.
+        counts : int64, shape (num_items,)
+            Events of each item, as known at the time.
+        """
+        order = np.lexsort((pairs.place, pairs.user_index, pairs.shown_with))  # a list stays together
+        blocks = list(_blocks(pairs.shown_with[order]))
+        parts = [self._block(pairs.take(order[some]), histories, counts) for some in blocks]
+        back = np.argsort(order, kind="stable")
+        if not parts:
+            return {}
+        return {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
+
+    def _block(self, pairs: Pairs, histories: Histories, counts: np.ndarray) -> Columns:
+        keys, state = np.unique(np.stack([pairs.user_index, pairs.place]), axis=1, return_inverse=True)
+        state = state.reshape(-1)
+        before = _Before.of(histories, keys[0], keys[1], self.model.config.history_length)
+        item = pairs.item_index
+        columns = self._ranker(before, histories, keys, state, item)
+        columns["events of the item"] = np.log1p(counts[item])
+        columns["events of the user"] = np.log1p(pairs.place)
+        columns["time since the last event"] = _log_since(before.last_time[state], pairs.timestamp)
+        for name in WEIGHTS:
+            weights = before.weights(name, self.model.config.recency, len(self.model.items))
+            columns |= self._history(name, weights, state, item)
+        columns |= self._shown(pairs, columns)
+        return {name: np.asarray(values, dtype=np.float32) for name, values in columns.items()}
+
+    def _ranker(
+        self, before: _Before, histories: Histories, keys: np.ndarray, state: np.ndarray, item: np.ndarray
+    ) -> Columns:
+        """What the ranker makes of the pairs."""
+        model = self.model
+        rows, target = (torch.from_numpy(index).to(model.device) for index in (state, item))
+        user = model.vectors_after(histories, *keys)[rows]
+        cosine = (user * model.vectors.target[target]).sum(dim=-1)
+        bias = model.vectors.bias if model.prior is None else model.vectors.bias + model.prior
+        found = {
+            "cosine": cosine.cpu().numpy(),
+            "liked by all": bias[target].cpu().numpy(),
+            "click network": model.click_logits(user, item),
+        }
+        if self.item_weights is not None and model.item_weights is not None:
+            found["closed form"] = before.pair_sums(self.item_weights, model.item_weights.recency, state, item)
+        return found
+
+    def _history(self, name: str, weights: sparse.csr_array, state: np.ndarray, item: np.ndarray) -> Columns:
+        """How like the item is to those of the history, whose events have `weights`."""
+        source = self.model.vectors.source.cpu().numpy()
+        mean = weights @ source
+        alike = np.einsum("ij,ij->i", mean[state], source[item])
+        none = np.asarray(weights.sum(axis=1)).ravel() == 0
+        found = {f"like the {name}": np.where(none[state], np.nan, alike)}
+        shared = self.relations.shared(weights, state, item)
+        found |= {f"{of} of the {name}": values for of, values in zip(self.relations.names, shared.T, strict=True)}
+        priced = ~np.isnan(self.log_price)
+        if priced.any():
+            weight = weights @ priced.astype(np.float32)
+            usual = (weights @ np.where(priced, self.log_price, 0.0)) / np.where(weight > 0, weight, np.nan)
+            found[f"price beside the {name}"] = self.log_price[item] - usual[state]
+        return found
+
+    def _shown(self, pairs: Pairs, columns: Columns) -> Columns:
+        """Time, place and query of an impression, and how the item compares with what is shown beside it."""
+        known = pairs.timestamp > np.iinfo(np.int64).min
+        angle = np.where(known, 2 * np.pi * (pairs.timestamp % DAY) / DAY, np.nan)
+        found = {
+            "position": np.log(pairs.position),
+            "sine of the hour": np.sin(angle),
+            "cosine of the hour": np.cos(angle),
+        }
+        found["query"] = self.query_match.scores(pairs.query, pairs.item_index)
+        numbers, row = np.unique(pairs.shown_with, return_inverse=True)
+        size = np.bincount(row, minlength=len(numbers))
+        alone = (numbers[row] < 0) | (size[row] < 2)
+        shown = sparse.csr_array(
+            (np.ones(len(row), np.float32), (row, pairs.item_index)), shape=(len(numbers), len(self.model.items))
+        )
+        others = (size[row] - 1.0).clip(1)
+        shared = self.relations.shared(shown, row, pairs.item_index)
+        for name, values in zip(self.relations.names, shared.T, strict=True):
+            of_others = values - self.relations.of_itself(name, pairs.item_index)
+            found[f"{name} of the list"] = np.where(alone, np.nan, of_others / others)
+        for name in ("cosine", "closed form"):
+            if name in columns:
+                mean = np.bincount(row, columns[name], minlength=len(numbers)) / size.clip(1)
+                found[f"{name} beside the list"] = np.where(alone, np.nan, columns[name] - mean[row])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The last events before some moments, flat.
+
+    Attributes
+    ----------
+    row, back, item : int64
+        The moment of each event, how many came between (from 0), and its item.
+    last_time : int64, shape (num_moments,)
+        The least int64 where unknown.
+    """
+
+    row: np.ndarray
+    back: np.ndarray
+    item: np.ndarray
+    last_time: np.ndarray
+
+    @classmethod
+    def of(cls, histories: Histories, user: np.ndarray, place: np.ndarray, length: int) -> _Before:
+        stop = histories.start[user] + place
+        taken = np.minimum(place, length)
+        row = np.repeat(np.arange(len(user)), taken)
+        back = np.arange(len(row)) - np.repeat(np.cumsum(taken) - taken, taken)
+        lowest = np.iinfo(np.int64).min
+        if not len(histories.item_index):
+            return cls(row, back, row, np.full(len(user), lowest))
+        last_time = np.where(place > 0, histories.timestamp[np.maximum(stop - 1, 0)], lowest)
+        return cls(row, back, histories.item_index[stop[row] - 1 - back], last_time)
+
+    def weights(self, name: str, recency: float, num_items: int) -> sparse.csr_array:
+        """A row for each moment, its weights summing to 1, shape (num_moments, num_items)."""
+        match name:
+            case "last":
+                value = (self.back == 0).astype(np.float32)
+            case "lately":
+                value = recency ** self.back.astype(np.float32)
+            case _:
+                value = np.ones(len(self.back), np.float32)
+        total = np.bincount(self.row, value, minlength=len(self.last_time))
+        value = value / total[self.row]
+        return sparse.csr_array(
+            (value.astype(np.float32), (self.row, self.item)), shape=(len(self.last_time), num_items)
+        )
+
+    def pair_sums(self, matrix: sparse.csr_array, recency: float, state: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Of each pair (moment, item): the sum over the moment's events of recency^back times matrix[event, item]."""
+        counts = np.bincount(self.row, minlength=len(self.last_time))
+        first = np.cumsum(counts) - counts
+        taken = counts[state]
+        pair = np.repeat(np.arange(len(state)), taken)
+        event = first[state][pair] + np.arange(len(pair)) - np.repeat(np.cumsum(taken) - taken, taken)
+        if not len(pair):
+            return np.zeros(len(state))
+        values = np.asarray(matrix[self.item[event], item[pair]]).ravel()
+        summed: np.ndarray = np.bincount(
+            pair, values * recency ** self.back[event].astype(np.float64), minlength=len(state)
+        )
+        return summed
+
+
+def _blocks(shown_with: np.ndarray) -> Iterator[slice]:
+    """Slices of about BLOCK pairs that cut no list; `shown_with` ascends."""
+    begin = 0
+    while begin < len(shown_with):
+        end = min(begin + BLOCK, len(shown_with))
+        if end < len(shown_with) and shown_with[end] >= 0:
+            end = int(np.searchsorted(shown_with, shown_with[end - 1], side="right"))
+        yield slice(begin, end)
+        begin = end
+
+
+def _log_since(earlier: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """The logarithm of the days in between, plus one; NaN where either is unknown."""
+    lowest = np.iinfo(np.int64).min
+    unknown = (earlier == lowest) | (now == lowest)
+    days = np.where(unknown, 0, now - np.where(unknown, now, earlier)) / DAY
+    return np.where(unknown, np.nan, np.log1p(days.clip(0)))
+
+
+def _log_price(model: FittedModel) -> np.ndarray:
+    found = np.full(len(model.items), np.nan)
+    products = model.graph.nodes.get(PRODUCT)
+    if products is not None and c.PRICE in products.columns:
+        index = model.items.index(products[ID])
+        price = products[c.PRICE].cast(float).fill_null(np.nan).to_numpy()
+        known = (index >= 0) & (price > 0)
+        found[index[known]] = np.log(price[known])
+    return found

@@ -1,0 +1,89 @@
+"""A fitted scoring module: features, network, calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from kgrec.data import columns as c
+from kgrec.models.fitted import FittedModel
+from kgrec.scoring.features import Columns, PairFeatures
+from kgrec.scoring.network import ScoringNetwork
+from kgrec.scoring.pairs import Pairs
+from kgrec.tensors.sequences import Histories
+
+BATCH = 4096
+
+
+@dataclass(slots=True)
+class ScoringModule:
+    """Probabilities of a click, and of a purchase, for pairs.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The features that are read, in order.
+    slope, shift : float
+        Of the calibration: the click's logit times `slope` plus `shift`.
+    converts : bool
+        Whether purchases were learned.
+    """
+
+    names: tuple[str, ...]
+    network: ScoringNetwork
+    slope: float = 1.0
+    shift: float = 0.0
+    converts: bool = False
+    features: PairFeatures | None = field(default=None, repr=False)  # made when first needed
+
+    def settings(self) -> dict[str, Any]:
+        """All but the weights, as plain values."""
+        return {"names": list(self.names), "slope": self.slope, "shift": self.shift, "converts": self.converts}
+
+    def matrix(self, columns: Columns, num_pairs: int) -> np.ndarray:
+        """The features read, shape (num_pairs, num_features), float32; NaN for those not given."""
+        absent = np.full(num_pairs, np.nan, dtype=np.float32)
+        return np.stack([columns.get(name, absent) for name in self.names], axis=1)
+
+    @torch.no_grad()
+    def logits(self, matrix: np.ndarray) -> np.ndarray:
+        """Calibrated logits of a click, and of a purchase given a click, float64, shape (num_pairs, 2)."""
+        device = self.network.mean.device
+        parts = [self.network(part.to(device)).double().cpu() for part in torch.split(torch.from_numpy(matrix), BATCH)]
+        found = torch.cat(parts).numpy()
+        return np.stack([self.slope * found[:, 0] + self.shift, found[:, 1]], axis=1)
+
+
+def probabilities(model: FittedModel, pairs: Pairs, histories: Histories, counts: np.ndarray | None = None) -> Columns:
+    """The probability of a click and, where purchases were learned, of a click and a purchase.
+
+    Parameters
+    ----------
+    histories : Histories
+        Of the pairs' users.
+    counts : int64, shape (num_items,), optional
+        Events of each item, as known at the time; None: those of the model's histories.
+
+    Returns
+    -------
+    dict
+        `click_probability` and perhaps `conversion_probability`, each float64 of shape (num_pairs,).
+    """
+    scoring = model.scoring
+    if scoring is None:
+        users = model.vectors_at(histories, pairs.user_index, pairs.place)
+        return {c.CLICK_PROBABILITY: model.click_probabilities(users, pairs.item_index)}
+    if scoring.features is None:
+        scoring.features = PairFeatures.of(model)
+    counts = item_counts(model) if counts is None else counts
+    logits = scoring.logits(scoring.matrix(scoring.features.columns(pairs, histories, counts), len(pairs)))
+    click, purchase = (1 / (1 + np.exp(-logits))).T
+    return {c.CLICK_PROBABILITY: click} | ({c.CONVERSION_PROBABILITY: click * purchase} if scoring.converts else {})
+
+
+def item_counts(model: FittedModel) -> np.ndarray:
+    """Events of each item among the known histories, shape (num_items,), int64."""
+    return np.bincount(model.histories.item_index, minlength=len(model.items))

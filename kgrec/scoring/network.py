@@ -1,0 +1,151 @@
+"""The network of the scoring module: features crossed with one another, a head for clicks and one for purchases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+CROSSES, RANK, HIDDEN, DROPOUT = 2, 16, 64, 0.2
+FAR = 4.0  # standard deviations at which a feature is cut off
+
+
+class PiecewiseLinear(nn.Module):
+    """How far each feature has come through each of its bins, from 0 to 1.
+
+    Parameters
+    ----------
+    edges : Tensor, shape (num_features, num_bins + 1)
+        Ascending; a bin without width stays 0.
+
+    Source: Gorishniy et al. 2022, On Embeddings for Numerical Features, eq. 1 (PLE), without its last open bins.
+    """
+
+    def __init__(self, edges: Tensor) -> None:
+        super().__init__()
+        width = edges[:, 1:] - edges[:, :-1]
+        self.register_buffer("low", edges[:, :-1].contiguous())
+        self.register_buffer("per_width", torch.where(width > 0, 1 / width.clamp(min=1e-30), torch.zeros_like(width)))
+        self.low: Tensor
+        self.per_width: Tensor
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Shape (num_pairs, num_features) to (num_pairs, num_features * num_bins)."""
+        return ((features[:, :, None] - self.low) * self.per_width).clamp(0, 1).flatten(1)
+
+
+class CrossLayer(nn.Module):
+    """Products of the inputs with maps of the layer before.
+
+    Source: Wang et al. 2021 (DCN-v2), eq. 2, with a low-rank matrix. Starts as the identity.
+    """
+
+    def __init__(self, width: int, rank: int) -> None:
+        super().__init__()
+        self.down = nn.Linear(width, rank, bias=False)
+        self.up = nn.Linear(rank, width)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, inputs: Tensor, crossed: Tensor) -> Tensor:
+        """Both of shape (num_pairs, width), and what comes of them."""
+        mapped: Tensor = self.up(self.down(crossed))
+        return torch.addcmul(crossed, inputs, mapped)
+
+
+class ScoringNetwork(nn.Module):
+    """Logits of a click and, given a click, of a purchase.
+
+    Parameters
+    ----------
+    mean, deviation : Tensor, shape (num_features,)
+        Of the features as they come.
+    edges : Tensor, shape (num_features, num_bins + 1)
+        Of the bins.
+
+    Source: Wang et al. 2021 (DCN-v2), the parallel form; Ma et al. 2018 (ESMM) for the two heads. Differs: features in
+    bins, cross layers that start as the identity, one body for both heads.
+    """
+
+    def __init__(self, mean: Tensor, deviation: Tensor, edges: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.bins = PiecewiseLinear(edges)
+        width = edges.numel()  # of each feature its value and its bins
+        self.crosses = nn.ModuleList(CrossLayer(width, RANK) for _ in range(CROSSES))
+        self.deep = nn.Sequential(nn.Linear(width, HIDDEN), nn.GELU(), nn.Dropout(DROPOUT))
+        self.heads = nn.Linear(width + HIDDEN, 2)
+        nn.init.zeros_(self.heads.weight)
+        nn.init.zeros_(self.heads.bias)
+
+    @classmethod
+    def like(cls, state: Mapping[str, Tensor]) -> ScoringNetwork:
+        """The network that a state dict was taken from."""
+        mean = state["mean"]
+        num_bins = state["bins.low"].shape[1]
+        network = cls(mean, state["deviation"], torch.zeros(len(mean), num_bins + 1))
+        network.load_state_dict(state)
+        return network.eval().requires_grad_(requires_grad=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Shape (num_pairs, num_features), NaN where unknown, to logits, shape (num_pairs, 2)."""
+        known = torch.where(torch.isnan(features), self.mean, features)
+        scaled = ((known - self.mean) / self.deviation).clamp(-FAR, FAR)
+        inputs = torch.cat([scaled, self.bins(known) - 0.5], dim=1)
+        crossed = inputs
+        for cross in self.crosses:
+            crossed = cross(inputs, crossed)
+        crossed = functional.dropout(crossed, DROPOUT, self.training)
+        logits: Tensor = self.heads(torch.cat([crossed, self.deep(inputs)], dim=1))
+        return logits
+
+
+def scoring_loss(
+    logits: Tensor,
+    clicked: Tensor,
+    bought: Tensor,
+    shown_with: Tensor,
+    *,
+    click_weight: float,
+    ranking_weight: float,
+    conversion_weight: float,
+) -> Tensor:
+    """alpha * click + beta * ranking + gamma * conversion, each a mean over the pairs.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (num_pairs, 2)
+    clicked, bought : Tensor of 0 and 1, shape (num_pairs,)
+        `bought` is NaN where unknown.
+    shown_with : Tensor of int64, shape (num_pairs,)
+        The list of each pair, -1 for none.
+
+    Source: Ma et al. 2018 (ESMM), eq. 3: the purchase is predicted over all that was shown, as the product of the two
+    probabilities; Cao et al. 2007 (ListNet), eq. 3, top one, over the clicked pairs of a list.
+    """
+    loss = click_weight * functional.binary_cross_entropy_with_logits(logits[:, 0], clicked)
+    said = ~torch.isnan(bought)
+    if conversion_weight and bool(said.any()):
+        both = functional.logsigmoid(logits[said]).sum(dim=1)
+        nothing = torch.log1p(-both.exp().clamp(max=1 - 1e-6))
+        loss = loss - conversion_weight * (bought[said] * both + (1 - bought[said]) * nothing).mean()
+    if ranking_weight:
+        loss = loss + ranking_weight * _list_loss(logits[:, 0], clicked, shown_with)
+    return loss
+
+
+def _list_loss(score: Tensor, clicked: Tensor, shown_with: Tensor) -> Tensor:
+    """Mean over the clicked pairs of -log(share of the list's exponentials)."""
+    listed = shown_with >= 0
+    _, row = torch.unique(shown_with[listed], return_inverse=True)
+    score, clicked = score[listed], clicked[listed]
+    if not float(clicked.sum()):
+        return score.sum() * 0.0
+    top = score.new_full((int(row.max()) + 1,), -torch.inf).scatter_reduce(0, row, score.detach(), "amax")
+    total = score.new_zeros(len(top)).index_add(0, row, (score - top[row]).exp())
+    return (clicked * (total.log()[row] + top[row] - score)).sum() / clicked.sum()

@@ -1,0 +1,124 @@
+"""Pairs of user and item at a moment, and what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import polars as pl
+
+from kgrec.data import columns as c
+from kgrec.data.dataset import Dataset
+from kgrec.data.schema import EVENTS
+from kgrec.tensors.clicks import ClickBasis, acted_upon, click_examples
+from kgrec.tensors.sequences import Histories
+from kgrec.tensors.vocabulary import Vocabulary
+
+_UNKNOWN = np.iinfo(np.int64).min
+_LIST = (c.USER_ID, c.SESSION_ID, c.TIMESTAMP)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """What is to be scored, each attribute of shape (num_pairs,).
+
+    Attributes
+    ----------
+    user_index : int64
+        Row of the histories.
+    place : int64
+        How many of the user's events came before.
+    item_index : int64
+    timestamp : int64
+        UTC epoch seconds; the least int64 where unknown.
+    position : float64
+        In the list, from 1; NaN where unknown.
+    shown_with : int64
+        The same number for pairs of one list; -1 where nothing is known of a list.
+    query : object
+        Text that the list answers; None where there is none.
+    """
+
+    user_index: np.ndarray
+    place: np.ndarray
+    item_index: np.ndarray
+    timestamp: np.ndarray
+    position: np.ndarray
+    shown_with: np.ndarray
+    query: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.user_index)
+
+    def take(self, rows: np.ndarray) -> Pairs:
+        """Some of them, in the order asked."""
+        return Pairs(*(getattr(self, part.name)[rows] for part in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPairs:
+    """Pairs, and whether each was clicked (1 or 0) and bought (1 or 0; NaN where nothing says so), float32."""
+
+    pairs: Pairs
+    clicked: np.ndarray
+    bought: np.ndarray
+    basis: ClickBasis
+
+
+def pairs_with_context(user: np.ndarray, place: np.ndarray, item: np.ndarray, rows: pl.DataFrame) -> Pairs:
+    """Pairs with what their rows say of time, position, list and query; a column may be missing.
+
+    Rows of one user, session and time are a list where they have a position or a session.
+    """
+    kinds = {c.TIMESTAMP: pl.Int64, c.POSITION: pl.Float64, c.QUERY: pl.String, c.SESSION_ID: pl.String}
+    said = rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in kinds.items() if name not in rows.columns)
+    listed = pl.col(c.TIMESTAMP).is_not_null() & (pl.col(c.POSITION).is_not_null() | pl.col(c.SESSION_ID).is_not_null())
+    said = said.select(
+        pl.col(c.TIMESTAMP).fill_null(_UNKNOWN),
+        pl.col(c.POSITION).cast(pl.Float64).fill_null(np.nan),
+        pl.when(listed).then(pl.struct(_LIST).rank("dense")).otherwise(-1).cast(pl.Int64).alias("list"),
+        pl.col(c.QUERY),
+    )
+    return Pairs(
+        user_index=user,
+        place=place,
+        item_index=item,
+        timestamp=said[c.TIMESTAMP].to_numpy(),
+        position=said[c.POSITION].to_numpy(),
+        shown_with=said["list"].to_numpy(),
+        query=np.array(said[c.QUERY].to_list(), dtype=object),
+    )
+
+
+def labelled_pairs(
+    part: Dataset, histories: Histories, users: Vocabulary, items: Vocabulary, generator: np.random.Generator
+) -> LabelledPairs:
+    """The impressions of a part; where it has none its interactions and, beside them, its negatives or drawn pairs.
+
+    Parameters
+    ----------
+    histories : Histories
+        Of `users`, the events before the part.
+    generator : Generator
+        Draws as many pairs as there are interactions, where there is no negative.
+    """
+    events = part.events
+    examples = click_examples(events, histories, users, items, generator)
+    rows = events[examples.row]
+    user, item, place, clicked = examples.user_index, examples.item_index, examples.place, examples.label
+    purchases = events.filter(pl.col(c.EVENT) == "purchase")
+    bought = acted_upon(rows, purchases).cast(pl.Float32).to_numpy()
+    if examples.basis != "impressions":
+        liked = part.interactions
+        own, liked_item = users.index(liked[c.USER_ID]), items.index(liked[c.ITEM_ID])
+        known = (own >= 0) & (liked_item >= 0)
+        own, liked_item, liked = own[known], liked_item[known], liked.filter(pl.Series(known))
+        drawn = len(own) if examples.basis == "sampled" else 0
+        user = np.concatenate([user, own, own[:drawn]])
+        item = np.concatenate([item, liked_item, generator.integers(0, len(items), drawn)])
+        clicked = np.concatenate([clicked, np.ones(len(own), np.float32), np.zeros(drawn, np.float32)])
+        purchased = (liked[c.EVENT] == "purchase").cast(pl.Float32).to_numpy()
+        bought = np.concatenate([np.zeros(len(examples), np.float32), purchased, np.zeros(drawn, np.float32)])
+        rows = pl.DataFrame(schema=EVENTS.dtypes).clear(len(user))
+        place = histories.lengths[user]
+    return LabelledPairs(pairs_with_context(user, place, item, rows), clicked, bought, examples.basis)
