@@ -20,6 +20,7 @@ LAYERS = [
     "encoders",
     "models",
     "training",
+    "scoring",
     "ranking",
     "explain",
     "inputs",
@@ -52,7 +53,9 @@ def _type_only(file: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            found |= {part.module for part in node.body if isinstance(part, ast.ImportFrom) and part.module}
+            for part in node.body:
+                if isinstance(part, ast.ImportFrom) and part.module:
+                    found |= {part.module, *(f"{part.module}.{name.name}" for name in part.names)}
     return found
 
 

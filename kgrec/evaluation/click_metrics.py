@@ -9,12 +9,13 @@ import polars as pl
 
 from kgrec.errors import DataError, ShapeError
 
+_BINS = 15
 _SMALLEST = 1e-7  # probabilities are kept this far from 0 and 1, so that one sure mistake is not an infinite loss
 Values = Sequence[float] | np.ndarray | pl.Series
 
 
 def click_metrics(labels: Values, probabilities: Values) -> dict[str, float]:
-    """Area under the ROC curve and log loss.
+    """Area under the ROC curve, log loss and calibration error.
 
     Parameters
     ----------
@@ -28,6 +29,8 @@ def click_metrics(labels: Values, probabilities: Values) -> dict[str, float]:
     dict
         `auc`: how often a click has a higher probability than a non-click, a tie counting half; NaN when all labels
         are alike. `log_loss`: mean of -log(probability of what happened), in nats, probabilities clipped to 1e-7.
+        `ece`: over 15 equal bins of the probability, how far its mean lies from the share of clicks, weighted by the
+        pairs of the bin (Guo et al. 2017, eq. 3).
 
     Raises
     ------
@@ -39,10 +42,11 @@ def click_metrics(labels: Values, probabilities: Values) -> dict[str, float]:
     Examples
     --------
     Of the 2 x 2 pairs (click, non-click) .9 beats .5 and .1, .5 ties with .5 and beats .1: AUC 3.5/4. The loss is
-    -(ln .9 + ln .5 + ln(1 - .5) + ln(1 - .1)) / 4 = (.1054 + .6931 + .6931 + .1054) / 4 = .3993.
+    -(ln .9 + ln .5 + ln(1 - .5) + ln(1 - .1)) / 4 = (.1054 + .6931 + .6931 + .1054) / 4 = .3993. Of the three bins
+    with a pair in them two are off by .1, each with one of the four pairs: .05.
 
     >>> {name: round(value, 4) for name, value in click_metrics([1, 1, 0, 0], [0.9, 0.5, 0.5, 0.1]).items()}
-    {'auc': 0.875, 'log_loss': 0.3993}
+    {'auc': 0.875, 'log_loss': 0.3993, 'ece': 0.05}
     """
     clicked, probability = np.asarray(labels, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
     if clicked.ndim != 1 or clicked.shape != probability.shape:
@@ -55,7 +59,11 @@ def click_metrics(labels: Values, probabilities: Values) -> dict[str, float]:
         raise DataError("click metrics: a label is neither 0 nor 1")
     if not ((probability >= 0) & (probability <= 1)).all():
         raise DataError("click metrics: a probability lies outside 0..1")
-    return {"auc": _auc(clicked == 1, probability), "log_loss": _log_loss(clicked == 1, probability)}
+    return {
+        "auc": _auc(clicked == 1, probability),
+        "log_loss": _log_loss(clicked == 1, probability),
+        "ece": _calibration_error(clicked, probability),
+    }
 
 
 def _auc(clicked: np.ndarray, probability: np.ndarray) -> float:
@@ -73,3 +81,8 @@ def _auc(clicked: np.ndarray, probability: np.ndarray) -> float:
 def _log_loss(clicked: np.ndarray, probability: np.ndarray) -> float:
     happened = np.where(clicked, probability, 1 - probability)
     return float(-np.log(np.clip(happened, _SMALLEST, 1 - _SMALLEST)).mean())
+
+
+def _calibration_error(clicked: np.ndarray, probability: np.ndarray) -> float:
+    place = np.minimum((probability * _BINS).astype(np.int64), _BINS - 1)
+    return float(np.abs(np.bincount(place, clicked - probability)).sum() / clicked.size)

@@ -73,7 +73,7 @@ class PairFeatures:
         before = _Before.of(histories, keys[0], keys[1], self.model.config.history_length)
         item = pairs.item_index
         columns = self._ranker(before, histories, keys, state, item)
-        columns["events of the item"] = np.log1p(counts[item])
+        columns["events of the item"] = np.log1p(counts[item]) - np.log1p(counts.mean())  # which grow with time
         columns["events of the user"] = np.log1p(pairs.place)
         columns["time since the last event"] = _log_since(before.last_time[state], pairs.timestamp)
         for name in WEIGHTS:

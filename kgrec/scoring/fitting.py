@@ -70,7 +70,7 @@ def fit_scoring(model: FittedModel, found: LabelledPairs, histories: Histories, 
         torch.from_numpy(np.stack([columns[name] for name in names], axis=1)),
         torch.tensor(found.clicked),
         torch.tensor(bought),
-        torch.from_numpy(found.pairs.shown_with),
+        torch.tensor(found.pairs.shown_with),
     )
     rng = np.random.default_rng(np.random.SeedSequence([seed, *b"scoring"]))
     fold = rng.integers(0, FOLDS, int(found.pairs.user_index.max()) + 1)[found.pairs.user_index]

@@ -26,14 +26,15 @@ class PiecewiseLinear(nn.Module):
     def __init__(self, edges: Tensor) -> None:
         super().__init__()
         width = edges[:, 1:] - edges[:, :-1]
-        self.register_buffer("low", edges[:, :-1].contiguous())
-        self.register_buffer("per_width", torch.where(width > 0, 1 / width.clamp(min=1e-30), torch.zeros_like(width)))
-        self.low: Tensor
+        per_width = torch.where(width > 0, 1 / width.clamp(min=1e-30), torch.zeros_like(width))
+        self.register_buffer("per_width", per_width)
+        self.register_buffer("at_zero", -edges[:, :-1] * per_width)
         self.per_width: Tensor
+        self.at_zero: Tensor
 
     def forward(self, features: Tensor) -> Tensor:
         """Shape (num_pairs, num_features) to (num_pairs, num_features * num_bins)."""
-        return ((features[:, :, None] - self.low) * self.per_width).clamp(0, 1).flatten(1)
+        return torch.addcmul(self.at_zero, features[:, :, None], self.per_width).clamp_(0, 1).flatten(1)
 
 
 class CrossLayer(nn.Module):
@@ -79,15 +80,16 @@ class ScoringNetwork(nn.Module):
         width = edges.numel()  # of each feature its value and its bins
         self.crosses = nn.ModuleList(CrossLayer(width, RANK) for _ in range(CROSSES))
         self.deep = nn.Sequential(nn.Linear(width, HIDDEN), nn.GELU(), nn.Dropout(DROPOUT))
-        self.heads = nn.Linear(width + HIDDEN, 2)
-        nn.init.zeros_(self.heads.weight)
-        nn.init.zeros_(self.heads.bias)
+        self.heads = nn.Linear(width, 2)
+        self.deep_heads = nn.Linear(HIDDEN, 2, bias=False)
+        for weight in (self.heads.weight, self.heads.bias, self.deep_heads.weight):
+            nn.init.zeros_(weight)
 
     @classmethod
     def like(cls, state: Mapping[str, Tensor]) -> ScoringNetwork:
         """The network that a state dict was taken from."""
         mean = state["mean"]
-        num_bins = state["bins.low"].shape[1]
+        num_bins = state["bins.per_width"].shape[1]
         network = cls(mean, state["deviation"], torch.zeros(len(mean), num_bins + 1))
         network.load_state_dict(state)
         return network.eval().requires_grad_(requires_grad=False)
@@ -96,12 +98,12 @@ class ScoringNetwork(nn.Module):
         """Shape (num_pairs, num_features), NaN where unknown, to logits, shape (num_pairs, 2)."""
         known = torch.where(torch.isnan(features), self.mean, features)
         scaled = ((known - self.mean) / self.deviation).clamp(-FAR, FAR)
-        inputs = torch.cat([scaled, self.bins(known) - 0.5], dim=1)
+        inputs = torch.cat([scaled, self.bins(known)], dim=1)
         crossed = inputs
         for cross in self.crosses:
             crossed = cross(inputs, crossed)
         crossed = functional.dropout(crossed, DROPOUT, self.training)
-        logits: Tensor = self.heads(torch.cat([crossed, self.deep(inputs)], dim=1))
+        logits: Tensor = self.heads(crossed) + self.deep_heads(self.deep(inputs))
         return logits
 
 

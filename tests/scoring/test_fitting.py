@@ -1,0 +1,128 @@
+"""The scoring module on a shop whose clicks and purchases follow known probabilities."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import kgrec
+from kgrec.errors import DataError
+from tests.tiny import ITEMS, SMALL, checkerboard, tiny_items
+
+CONFIG = dataclasses.replace(SMALL, epochs=3)
+LIKED, OTHER, SECOND, BUYS = 0.8, 0.2, 0.4, 0.4
+MOMENT = ["user_id", "item_id", "timestamp", "position"]
+
+
+def shop(num_users: int = 250, turns: int = 12) -> tuple[kgrec.Split, pl.DataFrame]:
+    """Lists of two items; a click's probability is that of the colour, less in the second place; 40 % of clicks buy.
+
+    Split by time; with it the impressions and the true probability of each.
+    """
+    rng = np.random.default_rng(0)
+    before = checkerboard(num_users).events
+    start = int(before["timestamp"].max()) + 10
+    shown, events = [], []
+    for turn in range(turns):
+        for user in range(num_users):
+            moment = start + turn * 100_000 + 337 * user  # at all hours
+            for position, item in enumerate(rng.permutation(12)[:2].tolist(), start=1):
+                chance = (LIKED if item % 2 == user % 2 else OTHER) * (1 if position == 1 else SECOND)
+                clicked = rng.random() < chance
+                shown.append((f"u{user:02}", ITEMS[item], moment, position, int(clicked), chance))
+                if clicked:
+                    kind = "purchase" if rng.random() < BUYS else "click"
+                    events.append((f"u{user:02}", ITEMS[item], kind, moment + 1))
+    impressions = pl.DataFrame(shown, schema=[*MOMENT, "label", "chance"], orient="row")
+    later = pl.DataFrame(events, schema=["user_id", "item_id", "event", "timestamp"], orient="row")
+    dataset = kgrec.Dataset(
+        items=tiny_items(),
+        events=pl.concat([before.select(later.columns), later]),
+        impressions=impressions.drop("chance"),
+    )
+    return dataset.split("temporal", (0.6, 0.2, 0.2)), impressions
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame]:
+    split, impressions = shop()
+    recommender = kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, validation=split.validation)
+    begin = split.test.events["timestamp"].min()
+    return recommender, split, impressions.filter(pl.col("timestamp") >= begin)
+
+
+def test_click_probabilities_are_near_the_true_ones(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame],
+) -> None:
+    recommender, split, shown = fitted
+    found = recommender.predict_click(shown.select(MOMENT))
+    difference = (found["click_probability"] - shown["chance"]).abs()
+    assert difference.mean() < 0.08  # the base rate alone: .22
+    metrics = recommender.evaluate(split.test)
+    chance, label = shown["chance"].to_numpy(), shown["label"].to_numpy()
+    best = -np.log(np.where(label == 1, chance, 1 - chance)).mean()
+    assert best < metrics["log_loss"] < best + 0.03
+    assert metrics["ece"] < 0.05
+
+
+def test_click_probability_without_a_position_is_the_average(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame],
+) -> None:
+    recommender, _, shown = fitted
+    found = recommender.predict_click(shown.select("user_id", "item_id"))["click_probability"]
+    liked = shown["chance"].is_in([LIKED, LIKED * SECOND])
+    mean = (1 + SECOND) / 2
+    assert found.filter(liked).mean() == pytest.approx(LIKED * mean, abs=0.1)
+    assert found.filter(~liked).mean() == pytest.approx(OTHER * mean, abs=0.06)
+
+
+def test_conversion_probability_is_of_a_click_and_a_purchase(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame],
+) -> None:
+    recommender, _, shown = fitted
+    found = recommender.predict_click(shown.select(MOMENT))
+    assert (found["conversion_probability"] < found["click_probability"]).all()
+    assert (found["conversion_probability"].sum() / found["click_probability"].sum()) == pytest.approx(BUYS, abs=0.08)
+
+
+def test_saved_scoring_module_gives_the_same_probabilities(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame], tmp_path: Path
+) -> None:
+    recommender, _, shown = fitted
+    recommender.save(tmp_path)
+    loaded = kgrec.KGRecommender.load(tmp_path, device="cpu")
+    assert_frame_equal(loaded.predict_click(shown.select(MOMENT)), recommender.predict_click(shown.select(MOMENT)))
+
+
+def test_same_seed_gives_the_same_scoring_module(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame],
+) -> None:
+    recommender, split, shown = fitted
+    again = kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, validation=split.validation)
+    assert_frame_equal(again.predict_click(shown.select(MOMENT)), recommender.predict_click(shown.select(MOMENT)))
+
+
+def test_fit_with_too_few_clicks_or_without_scoring_leaves_the_click_network() -> None:
+    split = checkerboard(impressions=True).split("leave_last_out")
+    few = kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, validation=split.validation)
+    assert few.model_.scoring is None
+    assert few.predict_click([("u00", "i00")]).columns == ["user_id", "item_id", "click_probability"]
+    large, _ = shop(100, 4)
+    config = dataclasses.replace(CONFIG, use_scoring=False)
+    assert kgrec.KGRecommender(config, device="cpu").fit(large.train, large.validation).model_.scoring is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "part"),
+    [({"timestamp": ["today"]}, "timestamp can't be read"), ({"position": [0]}, "a position is below 1")],
+)
+def test_predict_click_of_a_moment_that_is_none_raises(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame], moment: dict[str, list[object]], part: str
+) -> None:
+    with pytest.raises(DataError, match=part):
+        fitted[0].predict_click({"user_id": ["u00"], "item_id": ["i00"]} | moment)

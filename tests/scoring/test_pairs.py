@@ -1,0 +1,79 @@
+"""Pairs and their labels, worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from kgrec.data.dataset import Dataset
+from kgrec.scoring.pairs import LabelledPairs, labelled_pairs, pairs_with_context
+from kgrec.tensors.sequences import build_histories
+from kgrec.tensors.vocabulary import Vocabulary
+
+ITEMS = {"item_id": ["a", "b", "c", "d"]}
+USERS, CATALOGUE = Vocabulary(["u", "v"]), Vocabulary(ITEMS["item_id"])
+
+
+def _labelled(**tables: dict[str, list[object]]) -> LabelledPairs:
+    dataset = Dataset(items=ITEMS, **tables)  # type: ignore[arg-type]
+    before = build_histories(dataset.interactions.head(1), USERS, CATALOGUE)
+    return labelled_pairs(dataset, before, USERS, CATALOGUE, np.random.default_rng(0))
+
+
+def test_impressions_know_their_list_click_and_purchase() -> None:
+    found = _labelled(
+        events={
+            "user_id": ["u", "u", "v"],
+            "item_id": ["a", "b", "c"],
+            "event": ["click", "purchase", "click"],
+            "timestamp": [10, 11, 12],
+            "session_id": ["s", "s", "t"],
+        },
+        impressions={
+            "user_id": ["u", "u", "v", "u"],
+            "item_id": ["a", "b", "c", "d"],
+            "timestamp": [5, 5, 5, 6],
+            "session_id": ["s", "s", "t", None],
+            "position": [1, 2, 1, None],
+            "query": ["red", "red", None, None],
+        },
+    )
+    assert found.basis == "impressions"
+    assert found.pairs.item_index.tolist() == [0, 1, 2, 3]
+    assert found.clicked.tolist() == [1, 1, 1, 0]
+    assert found.bought.tolist() == [0, 1, 0, 0]
+    assert found.pairs.position.tolist()[:3] == [1, 2, 1]
+    assert np.isnan(found.pairs.position[3])
+    lists = found.pairs.shown_with
+    assert lists[0] == lists[1] != lists[2]
+    assert lists[3] == -1  # neither a position nor a session
+    assert found.pairs.query.tolist() == ["red", "red", None, None]
+
+
+def test_labels_are_the_interactions_and_the_negatives_given() -> None:
+    found = _labelled(
+        events={"user_id": ["u", "v", "v"], "item_id": ["a", "b", "c"], "label": [1, 1, 0]},
+    )
+    pairs = found.pairs
+    rows = zip(pairs.user_index.tolist(), pairs.item_index.tolist(), found.clicked.tolist(), strict=True)
+    assert sorted(rows) == [(0, 0, 1.0), (1, 1, 1.0), (1, 2, 0.0)]
+    assert found.basis == "labels"
+    assert (pairs.shown_with == -1).all()
+
+
+def test_plain_events_have_as_many_drawn_pairs_beside_them() -> None:
+    found = _labelled(events={"user_id": ["u", "v"], "item_id": ["a", "b"], "event": ["purchase", "view"]})
+    assert found.basis == "sampled"
+    assert found.clicked.tolist() == [1, 1, 0, 0]
+    assert found.bought.tolist() == [1, 0, 0, 0]
+    assert found.pairs.user_index.tolist() == [0, 1, 0, 1]
+    assert found.pairs.place.tolist() == [1, 0, 1, 0]  # of u one event is known
+
+
+def test_pairs_of_a_frame_without_a_moment_have_none() -> None:
+    index = np.arange(2)
+    pairs = pairs_with_context(index, index, index, pl.DataFrame({"user_id": ["u", "v"]}))
+    assert (pairs.timestamp == np.iinfo(np.int64).min).all()
+    assert np.isnan(pairs.position).all()
+    assert (pairs.shown_with == -1).all()
+    assert pairs.query.tolist() == [None, None]
