@@ -1,8 +1,8 @@
 """How well the click probabilities of data/shop can be guessed by one who knows how they were drawn.
 
-The tastes of a shopper are drawn by `shop.people`; here they are inferred from what the shopper did before the test part,
-with the true mean and covariance of the tastes as a normal prior and the generator's own laws of choice and of clicks: a
-recommender, which has to learn all these, can hardly do better. What is not known is each session's interest.
+The tastes of a shopper are drawn by `shop.people`; here they are inferred from what the shopper did before the test
+part, with the true mean and covariance of the tastes as a normal prior and the generator's own laws of choice and of
+clicks: a recommender, which has to learn all these, can hardly do better. What is not known is each session's interest.
 """
 
 from __future__ import annotations
