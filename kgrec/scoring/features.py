@@ -47,7 +47,7 @@ class PairFeatures:
         """Those of a fitted model."""
         item_weights = model.item_weights.matrix if model.item_weights is not None and model.item_share else None
         relations = item_relations(model.graph, model.items)
-        return cls(model, relations, _log_price(model), QueryMatch.of(model), item_weights)
+        return cls(model, relations, _log_price(model), QueryMatch(model), item_weights)
 
     def columns(self, pairs: Pairs, histories: Histories, counts: np.ndarray) -> Columns:
         """Each number by name, float32, shape (num_pairs,); NaN where it can't be known.

@@ -30,6 +30,7 @@ LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2
 AVERAGING = 0.99  # decay of the running mean of the weights
 BLANKED = 0.2  # share of the pairs that are learned from without what is known of the moment
 OF_THE_MOMENT = ("position", "query", "hour", "list")  # in the names of features that a caller may not know
+MOST_PAIRS = 500_000
 FEWEST = 50  # clicks, and pairs without one, to learn from; purchases too
 
 
@@ -58,6 +59,8 @@ def fit_scoring(model: FittedModel, found: LabelledPairs, histories: Histories, 
     ScoringModule or None
         None where there is too little to learn from.
     """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, *b"scoring"]))
+    found = _at_most(found, MOST_PAIRS, rng)
     clicks = int(found.clicked.sum())
     if min(clicks, len(found.clicked) - clicks) < FEWEST:
         logger.info("no scoring module: %d clicks among %d pairs are too few", clicks, len(found.clicked))
@@ -72,8 +75,7 @@ def fit_scoring(model: FittedModel, found: LabelledPairs, histories: Histories, 
         torch.tensor(bought),
         torch.tensor(found.pairs.shown_with),
     )
-    rng = np.random.default_rng(np.random.SeedSequence([seed, *b"scoring"]))
-    fold = rng.integers(0, FOLDS, int(found.pairs.user_index.max()) + 1)[found.pairs.user_index]
+    fold = _deal(found.pairs.user_index, rng)
     trainer = _Trainer(names, model.config, model.device)
     runs = [
         trainer.run(table.take(np.flatnonzero(fold != at)), EPOCHS, rng, table.take(np.flatnonzero(fold == at)))
@@ -155,6 +157,26 @@ class _Trainer:
         run.logits.append(logits.double().numpy())
 
 
+def _at_most(found: LabelledPairs, most: int, rng: np.random.Generator) -> LabelledPairs:
+    """The pairs of some users, where those of all are more than `most`."""
+    user, place = np.unique(found.pairs.user_index, return_inverse=True)
+    if len(place) <= most:
+        return found
+    order = rng.permutation(len(user))
+    taken = np.zeros(len(user), dtype=bool)
+    taken[order[np.cumsum(np.bincount(place)[order]) <= most]] = True
+    rows = np.flatnonzero(taken[place])
+    return LabelledPairs(found.pairs.take(rows), found.clicked[rows], found.bought[rows], found.basis)
+
+
+def _deal(user: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A fold for each pair: those of a user are in one, where there are users enough."""
+    known, place = np.unique(user, return_inverse=True)
+    if len(known) < FOLDS:
+        known = place = np.arange(len(user))
+    return (rng.permutation(len(known)) % FOLDS)[place]
+
+
 def _tells(values: np.ndarray) -> bool:
     """Whether a feature has more than one value."""
     known = values[~np.isnan(values)]
@@ -168,7 +190,7 @@ def _start(table: _Table) -> ScoringNetwork:
     edges = np.nanquantile(features, np.linspace(0, 1, BINS + 1), axis=0).T
     scales = (torch.from_numpy(part).float() for part in (mean, np.where(deviation > 0, deviation, 1.0), edges))
     network = ScoringNetwork(*scales)
-    rates = [float(table.clicked.mean()), float(table.bought.nansum() / table.clicked.sum())]
+    rates = [float(table.clicked.mean()), float(table.bought.nansum() / table.clicked.sum().clamp(min=1))]
     with torch.no_grad():
         network.heads.bias.copy_(torch.logit(torch.tensor(rates), eps=1e-4))
     return network

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,31 +17,12 @@ if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
 
-@dataclass(slots=True)
 class QueryMatch:
-    """The words of the items' titles, descriptions and neighbours, weighted by how rare they are.
+    """The words of the items' titles, descriptions and neighbours, weighted by how rare they are."""
 
-    Attributes
-    ----------
-    words : csr_array, shape (num_items, num_words)
-        Rows of unit length.
-    """
-
-    vectorizer: TfidfVectorizer | None
-    words: sparse.csr_array
-
-    @classmethod
-    def of(cls, model: FittedModel) -> QueryMatch:
-        """The words of a fitted model's items."""
-        from sklearn.feature_extraction.text import TfidfVectorizer  # takes a second to import
-
-        texts = _texts(model)
-        vectorizer = TfidfVectorizer(sublinear_tf=True)
-        try:
-            words = sparse.csr_array(vectorizer.fit_transform(texts))
-        except ValueError:  # no text holds a word
-            return cls(None, sparse.csr_array((len(texts), 0)))
-        return cls(vectorizer, words)
+    def __init__(self, model: FittedModel) -> None:
+        self._model = model
+        self._index: tuple[TfidfVectorizer, sparse.csr_array] | None = None  # made for the first query
 
     def scores(self, query: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Cosine of the words of each query and its item, from 0 to 1; NaN where there is no query.
@@ -55,12 +35,24 @@ class QueryMatch:
         """
         found = np.full(len(query), np.nan)
         asked = np.array([text is not None for text in query], dtype=bool)
-        if self.vectorizer is None or not asked.any():
-            return found
-        texts, row = np.unique(query[asked].astype(str), return_inverse=True)
-        rows = sparse.csr_array(self.vectorizer.transform(texts))[row]
-        found[asked] = np.asarray(rows.multiply(self.words[item[asked]]).sum(axis=1)).ravel()
+        if asked.any():
+            vectorizer, words = self._made()
+            texts, row = np.unique(query[asked].astype(str), return_inverse=True)
+            rows = sparse.csr_array(vectorizer.transform(texts))[row]
+            found[asked] = np.asarray(rows.multiply(words[item[asked]]).sum(axis=1)).ravel()
         return found
+
+    def _made(self) -> tuple[TfidfVectorizer, sparse.csr_array]:
+        """The vectorizer and the words of each item, rows of unit length."""
+        from sklearn.feature_extraction.text import TfidfVectorizer  # takes a second to import
+
+        if self._index is None:
+            texts = _texts(self._model)
+            vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+            if not any(any(letter.isalnum() for letter in text) for text in texts):
+                texts = [*texts, "none"]  # it refuses to know no word
+            self._index = vectorizer, sparse.csr_array(vectorizer.fit_transform(texts))
+        return self._index
 
 
 def _texts(model: FittedModel) -> list[str]:
@@ -76,9 +68,10 @@ def _texts(model: FittedModel) -> list[str]:
         for index, text in zip(place, joined, strict=True):
             if index >= 0:
                 texts[index] = text or ""
-    for head, _, tail in model.graph.edges:
+    for edge_type in model.graph.edges:
+        head, _, tail = edge_type
         if head == PRODUCT and tail != PRODUCT:
-            start, end = model.graph.edge_index((head, _, tail))
+            start, end = model.graph.edge_index(edge_type)
             ids = model.graph.nodes[tail][ID].gather(end)
             for index, text in zip(place[start], ids, strict=True):
                 if index >= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,12 @@ from polars.testing import assert_frame_equal
 
 import kgrec
 from kgrec.errors import DataError
+from kgrec.models.fitted import FittedModel
+from kgrec.scoring import fitting
+from kgrec.scoring.features import PairFeatures
+from kgrec.scoring.fitting import fit_scoring
+from kgrec.scoring.pairs import LabelledPairs, Pairs, pairs_with_context
+from kgrec.scoring.query_match import QueryMatch
 from tests.tiny import ITEMS, SMALL, checkerboard, tiny_items
 
 CONFIG = dataclasses.replace(SMALL, epochs=3)
@@ -126,3 +133,53 @@ def test_predict_click_of_a_moment_that_is_none_raises(
 ) -> None:
     with pytest.raises(DataError, match=part):
         fitted[0].predict_click({"user_id": ["u00"], "item_id": ["i00"]} | moment)
+
+
+def _pairs_of(user: np.ndarray, seed: int = 0) -> LabelledPairs:
+    """Pairs of some users of the checkerboard, clicked where the colour is theirs."""
+    rng = np.random.default_rng(seed)
+    item = rng.integers(0, 12, len(user))
+    pairs = pairs_with_context(user, np.zeros_like(user), item, pl.DataFrame({"user_id": user.astype(str)}))
+    clicked = (item % 2 == user % 2).astype(np.float32)
+    return LabelledPairs(pairs, clicked, np.full(len(user), np.nan, np.float32), "labels")
+
+
+@pytest.fixture(scope="module")
+def ranker() -> FittedModel:
+    return kgrec.KGRecommender(CONFIG, device="cpu").fit(checkerboard().split("leave_last_out").train).model_
+
+
+def test_fit_to_the_pairs_of_one_user_learns_what_it_likes(ranker: FittedModel) -> None:
+    found = _pairs_of(np.full(300, 3))
+    module = fit_scoring(ranker, found, ranker.histories, seed=0)
+    assert module is not None
+    assert module.features is not None
+    columns = module.features.columns(found.pairs, ranker.histories, np.ones(12, dtype=np.int64))
+    click = module.logits(module.matrix(columns, 300))[:, 0]
+    assert click[found.clicked == 1].mean() > click[found.clicked == 0].mean() + 1
+
+
+def test_fit_to_more_pairs_than_it_takes_leaves_whole_users_out(
+    ranker: FittedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "MOST_PAIRS", 450)
+    read = []
+    columns = PairFeatures.columns
+
+    def spy(self: PairFeatures, pairs: Pairs, *rest: Any) -> Any:
+        read.append(pairs.user_index)
+        return columns(self, pairs, *rest)
+
+    monkeypatch.setattr(PairFeatures, "columns", spy)
+    assert fit_scoring(ranker, _pairs_of(np.arange(1000) % 10), ranker.histories, seed=0) is not None
+    user, count = np.unique(read[0], return_counts=True)
+    assert len(user) == 4
+    assert (count == 100).all()
+
+
+def test_query_match_is_the_cosine_of_rare_words(ranker: FittedModel) -> None:
+    match = QueryMatch(ranker)
+    found = match.scores(np.array(["Thing 3", "thing 3", "nosuch", None], dtype=object), np.array([3, 4, 3, 3]))
+    assert found[0] > found[1] > 0
+    assert found[2] == 0
+    assert np.isnan(found[3])
