@@ -137,7 +137,7 @@ def shop_oracle(split: kgrec.Split) -> dict[str, np.ndarray]:
     """Of each impression of the test part the probability it was drawn with, and the best guess at that."""
     sys.path.insert(0, str(ROOT / "scripts"))
     import make_shop
-    from shop_tastes import guess_probabilities
+    from shop.guessing import guess_probabilities
 
     tables, truth = make_shop.make_tables(7)
     shown = tables["impressions"].with_columns(truth["click_probability"])

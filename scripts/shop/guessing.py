@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import torch
+from torch import Tensor
+
 from shop.behaviour import CLICK_BIAS, CLICK_SLOPE, EXAMINATION_DECAY
 from shop.catalogue import draw_catalogue
 from shop.people import draw_people
 from shop.vocabulary import load_vocabulary
-from torch import Tensor
 
 SEED = 7
 KEPT = 250  # directions of taste, which hold 99.8 % of the variance
