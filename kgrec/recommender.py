@@ -285,9 +285,11 @@ class KGRecommender:
         frame = user_item_pairs(pairs)
         item = self._item_index(frame[c.ITEM_ID].cast(pl.String), "predict_click")
         ids = frame[c.USER_ID].cast(pl.String)
-        asked = Vocabulary(ids.unique(maintain_order=True))
-        histories = model.histories.take(model.users.index(asked.ids))
-        found = probabilities(model, asked_pairs(frame, asked.index(ids), item, histories), histories)
+        user, histories = model.users.index(ids), model.histories
+        if (user < 0).any():
+            asked = Vocabulary(ids.unique(maintain_order=True))
+            user, histories = asked.index(ids), histories.take(model.users.index(asked.ids))
+        found = probabilities(model, asked_pairs(frame, user, item, histories), histories)
         return frame.with_columns(pl.Series(name, values) for name, values in found.items())
 
     def similar_items(self, item_ids: Sequence[str], k: int = 10) -> pl.DataFrame:

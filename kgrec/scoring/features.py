@@ -88,7 +88,9 @@ class PairFeatures:
         """What the ranker makes of the pairs."""
         model = self.model
         rows, target = (torch.from_numpy(index).to(model.device) for index in (state, item))
-        user = model.vectors_after(histories, *keys)[rows]
+        is_known = histories is model.histories and bool((keys[1] == histories.lengths[keys[0]]).all())
+        vectors = model.known_user_vectors(keys[0]) if is_known else model.vectors_after(histories, *keys)
+        user = vectors[rows]
         cosine = (user * model.vectors.target[target]).sum(dim=-1)
         bias = model.vectors.bias if model.prior is None else model.vectors.bias + model.prior
         found = {

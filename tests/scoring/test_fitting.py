@@ -183,3 +183,14 @@ def test_query_match_is_the_cosine_of_rare_words(ranker: FittedModel) -> None:
     assert found[0] > found[1] > 0
     assert found[2] == 0
     assert np.isnan(found[3])
+
+
+def test_predict_click_of_known_users_is_the_same_with_a_stranger_among_them(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame],
+) -> None:
+    recommender, _, shown = fitted
+    some = shown.select("user_id", "item_id").head(50)
+    alone = recommender.predict_click(some)
+    among = recommender.predict_click(pl.concat([some, pl.DataFrame({"user_id": ["new"], "item_id": ["i00"]})]))
+    assert_frame_equal(among.head(50), alone, abs_tol=1e-6)
+    assert 0 < among["click_probability"][50] < 1
