@@ -21,7 +21,15 @@ from kgrec.tensors.sequences import Histories
 BLOCK = 20_000  # pairs at a time
 DAY = 24 * 3600.0
 WEIGHTS = ("last", "lately", "ever")  # how the events of a history count: the last alone, fading, all alike
+SINCE, POSITION, QUERY = "time since the last event", "position", "query"
+HOUR = ("sine of the hour", "cosine of the hour")
+OF_LIST, BESIDE_LIST = " of the list", " beside the list"  # how names of features end
 Columns = dict[str, np.ndarray]
+
+
+def is_of_the_moment(name: str) -> bool:
+    """Whether a feature says something of the moment, which a caller may not know."""
+    return name in (SINCE, POSITION, QUERY, *HOUR) or name.endswith((OF_LIST, BESIDE_LIST))
 
 
 @dataclass(slots=True)
@@ -75,7 +83,7 @@ class PairFeatures:
         columns = self._ranker(before, histories, keys, state, item)
         columns["events of the item"] = np.log1p(counts[item]) - np.log1p(counts.mean())  # which grow with time
         columns["events of the user"] = np.log1p(pairs.place)
-        columns["time since the last event"] = _log_since(before.last_time[state], pairs.timestamp)
+        columns[SINCE] = _log_since(before.last_time[state], pairs.timestamp)
         for name in WEIGHTS:
             weights = before.weights(name, self.model.config.recency, len(self.model.items))
             columns |= self._history(name, weights, state, item)
@@ -123,11 +131,11 @@ class PairFeatures:
         known = pairs.timestamp > np.iinfo(np.int64).min
         angle = np.where(known, 2 * np.pi * (pairs.timestamp % DAY) / DAY, np.nan)
         found = {
-            "position": np.log(pairs.position),
-            "sine of the hour": np.sin(angle),
-            "cosine of the hour": np.cos(angle),
+            POSITION: np.log(pairs.position),
+            HOUR[0]: np.sin(angle),
+            HOUR[1]: np.cos(angle),
         }
-        found["query"] = self.query_match.scores(pairs.query, pairs.item_index)
+        found[QUERY] = self.query_match.scores(pairs.query, pairs.item_index)
         numbers, row = np.unique(pairs.shown_with, return_inverse=True)
         size = np.bincount(row, minlength=len(numbers))
         alone = (numbers[row] < 0) | (size[row] < 2)
@@ -138,11 +146,11 @@ class PairFeatures:
         shared = self.relations.shared(shown, row, pairs.item_index)
         for name, values in zip(self.relations.names, shared.T, strict=True):
             of_others = values - self.relations.of_itself(name, pairs.item_index)
-            found[f"{name} of the list"] = np.where(alone, np.nan, of_others / others)
+            found[f"{name}{OF_LIST}"] = np.where(alone, np.nan, of_others / others)
         for name in ("cosine", "closed form"):
             if name in columns:
                 mean = np.bincount(row, columns[name], minlength=len(numbers)) / size.clip(1)
-                found[f"{name} beside the list"] = np.where(alone, np.nan, columns[name] - mean[row])
+                found[f"{name}{BESIDE_LIST}"] = np.where(alone, np.nan, columns[name] - mean[row])
         return found
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kgrec.config import RecommenderConfig
 from kgrec.models.fitted import FittedModel
-from kgrec.scoring.features import PairFeatures
+from kgrec.scoring.features import PairFeatures, is_of_the_moment
 from kgrec.scoring.model import ScoringModule, item_counts
 from kgrec.scoring.network import ScoringNetwork, scoring_loss
 from kgrec.scoring.pairs import LabelledPairs
@@ -29,7 +29,6 @@ STEPS, LEAST, MOST = 64, 256, 8192  # of an epoch, about; pairs of a step, at le
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2
 AVERAGING = 0.99  # decay of the running mean of the weights
 BLANKED = 0.2  # share of the pairs that are learned from without what is known of the moment
-OF_THE_MOMENT = ("position", "query", "hour", "list")  # in the names of features that a caller may not know
 MOST_PAIRS = 500_000
 FEWEST = 50  # clicks, and pairs without one, to learn from; purchases too
 
@@ -109,13 +108,13 @@ class _Trainer:
     def run(self, table: _Table, epochs: int, rng: np.random.Generator, held_out: _Table | None = None) -> _Run:
         """Train for so many epochs, or until `held_out` has not been predicted better for some."""
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(int(rng.integers(2**62)))
             network = _start(table)
             network.to(self.device).train()
             optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
             run, mean = _Run(network, [], []), RunningMean(network, AVERAGING)
-            moment = torch.tensor([any(word in name for word in OF_THE_MOMENT) for name in self.names])
+            moment = torch.tensor([is_of_the_moment(name) for name in self.names])
             for _ in range(epochs):
                 for rows in _batches(table, generator):
                     features = table.features[rows]

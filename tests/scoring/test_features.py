@@ -10,7 +10,7 @@ import pytest
 import kgrec
 from kgrec.models.fitted import FittedModel
 from kgrec.scoring import features
-from kgrec.scoring.features import Columns, PairFeatures
+from kgrec.scoring.features import Columns, PairFeatures, is_of_the_moment
 from kgrec.scoring.model import item_counts
 from kgrec.scoring.pairs import Pairs
 from tests.tiny import SMALL, checkerboard
@@ -138,3 +138,10 @@ def test_features_are_the_same_in_any_order_and_any_blocks(model: FittedModel, m
     order = rng.permutation(size)
     for name, values in columns(model, asked.take(order)).items():
         np.testing.assert_allclose(values, whole[name][order], atol=1e-5, err_msg=name)
+
+
+def test_what_a_caller_may_not_know_is_of_the_moment(model: FittedModel) -> None:
+    """All that is unknown without a moment, and nothing else."""
+    place = int(model.histories.lengths[0])
+    found = columns(model, pairs([0, 1], [place, place], [1, 2]))
+    assert {name for name, values in found.items() if np.isnan(values).all()} == set(filter(is_of_the_moment, found))
