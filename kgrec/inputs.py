@@ -66,9 +66,7 @@ def asked_pairs(frame: pl.DataFrame, user: np.ndarray, item: np.ndarray, histori
         raise DataError("pairs: a position is below 1, the first place")
     place = histories.lengths[user]
     if c.TIMESTAMP in kinds:
-        stamps = moments[c.TIMESTAMP]
-        before = places_before(stamps, user, histories, np.random.default_rng(0))
-        place = np.where(stamps.is_not_null().to_numpy() & histories.ordered, before, place)
+        place = places_before(moments[c.TIMESTAMP], user, histories, place)
     return pairs_with_context(user, place, item, moments)
 
 

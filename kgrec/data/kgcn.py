@@ -28,9 +28,7 @@ def from_kgcn(folder: Path, findings: Findings) -> Sources:
     """
     columns = (c.USER_ID, c.ITEM_ID, c.LABEL)
     rated = read_numbers(folder / RATINGS, columns, "three whole numbers: user, item, label", findings)
-    facts = None
-    if (folder / GRAPH).is_file():
-        facts = read_graph(folder / GRAPH, findings)
+    facts = read_graph(folder / GRAPH, findings) if (folder / GRAPH).is_file() else None
     sources: dict[str, Source | None] = {c.ITEMS: item_table([rated], None, facts)}
     sources[c.EVENTS] = None if rated is None else Source(rated, RATINGS)
     if facts is not None:

@@ -8,9 +8,9 @@ import torch
 
 from kgrec.encoders.text import TextEncoder
 from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.graph.texts import node_texts
 from kgrec.models.fusion import TEXT
 from kgrec.tensors.geometric import HeteroData
-from kgrec.tensors.hetero import node_texts
 
 
 def add_text(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from scipy import sparse
 
-from kgrec.data import columns as c
 from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import ID
+from kgrec.graph.texts import node_texts
 from kgrec.models.fitted import FittedModel
 
 if TYPE_CHECKING:
@@ -57,17 +56,10 @@ class QueryMatch:
 
 def _texts(model: FittedModel) -> list[str]:
     """Title and description of each item, and the ids of the nodes that it leads to."""
-    texts = [""] * len(model.items)
-    products = model.graph.nodes.get(PRODUCT)
-    if products is None:
+    texts = node_texts(model.graph, PRODUCT, model.items.ids.to_list())
+    if PRODUCT not in model.graph.nodes:
         return texts
-    place = model.items.index(products[ID])
-    named = [name for name in (c.TITLE, c.DESCRIPTION) if name in products.columns]
-    if named:
-        joined = products.select(pl.concat_str(named, separator=" ", ignore_nulls=True)).to_series()
-        for index, text in zip(place, joined, strict=True):
-            if index >= 0:
-                texts[index] = text or ""
+    place = model.items.index(model.graph.nodes[PRODUCT][ID])
     for edge_type in model.graph.edges:
         head, _, tail = edge_type
         if head == PRODUCT and tail != PRODUCT:

@@ -62,7 +62,8 @@ def click_examples(
     user, item = users.index(rows[c.USER_ID]), items.index(rows[c.ITEM_ID])
     known = (user >= 0) & (item >= 0)
     user, item, rows = user[known], item[known], rows.filter(pl.Series(known))
-    place = places_before(rows[c.TIMESTAMP], user, histories, generator)
+    lengths = histories.lengths[user] if histories.num_users else np.zeros(0, np.int64)
+    place = places_before(rows[c.TIMESTAMP], user, histories, generator.integers(0, lengths + 1))
     label = rows[c.LABEL].cast(pl.Float32).to_numpy()
     row = rows[_ROW].cast(pl.Int64).to_numpy()
     return ClickExamples(user, item, place, label, row, basis)  # type: ignore[arg-type]
@@ -91,14 +92,10 @@ def acted_upon(shown: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     return shown[_ROW].is_in(acted_on[_ROW].unique().implode())
 
 
-def places_before(
-    timestamp: pl.Series, user: np.ndarray, histories: Histories, generator: np.random.Generator
-) -> np.ndarray:
-    """How many events of each user's history are strictly earlier; drawn where there is no time to go by."""
-    lengths = histories.lengths[user] if histories.num_users else np.zeros(0, np.int64)
-    drawn: np.ndarray = generator.integers(0, lengths + 1)
+def places_before(timestamp: pl.Series, user: np.ndarray, histories: Histories, otherwise: np.ndarray) -> np.ndarray:
+    """How many events of each user's history are strictly earlier; `otherwise` where there is no time to go by."""
     if not histories.ordered:
-        return drawn
+        return otherwise
     stamps = histories.timestamp
     lowest = np.iinfo(np.int64).min
     base = int(stamps[stamps > lowest].min())
@@ -107,4 +104,4 @@ def places_before(
     known = timestamp.is_not_null().to_numpy()
     moment = np.clip(timestamp.fill_null(base).to_numpy() - base + 1, 0, span - 1)
     place = np.searchsorted(keys, user * span + moment) - histories.start[user]
-    return np.where(known, place, drawn)
+    return np.where(known, place, otherwise)

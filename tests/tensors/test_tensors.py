@@ -9,8 +9,9 @@ import torch
 
 from kgrec.data.dataset import Dataset
 from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.graph.texts import node_texts
 from kgrec.tensors.clicks import click_examples
-from kgrec.tensors.hetero import hetero_data, node_texts
+from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.sparse import mean_adjacency, sparse_product
 from kgrec.tensors.vocabulary import Vocabulary
