@@ -15,7 +15,7 @@ from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.lists import model_lists
 from kgrec.scoring.model import probabilities
-from kgrec.scoring.pairs import labelled_pairs
+from kgrec.scoring.pairs import LabelledPairs, labelled_pairs
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
@@ -43,13 +43,17 @@ def _before(model: FittedModel, part: Dataset, users: pl.Series) -> Histories:
 
 def part_click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str, float]:
     """The click metrics among `part_metrics`."""
+    labelled, histories, counts = part_pairs(model, part, seed)
+    return click_metrics(labelled.clicked, probabilities(model, labelled.pairs, histories, counts)[c.CLICK_PROBABILITY])
+
+
+def part_pairs(model: FittedModel, part: Dataset, seed: int) -> tuple[LabelledPairs, Histories, np.ndarray | None]:
+    """The labelled pairs of a part, and by what came before it the histories of its users and the items' counts."""
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"evaluate"]))
     users = Vocabulary(part.events[c.USER_ID].unique(maintain_order=True))
     histories = _before(model, part, users.ids)
     labelled = labelled_pairs(part, histories, users, model.items, draws)
-    counts = None
-    if part.history is not None:
-        index = model.items.index(interactions_of(part.history)[c.ITEM_ID])
-        counts = np.bincount(index[index >= 0], minlength=len(model.items))
-    found = probabilities(model, labelled.pairs, histories, counts)
-    return click_metrics(labelled.clicked, found[c.CLICK_PROBABILITY])
+    if part.history is None:
+        return labelled, histories, None
+    index = model.items.index(interactions_of(part.history)[c.ITEM_ID])
+    return labelled, histories, np.bincount(index[index >= 0], minlength=len(model.items))

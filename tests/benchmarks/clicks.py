@@ -25,10 +25,11 @@ from sklearn.preprocessing import StandardScaler
 
 import kgrec
 from kgrec.data import columns as c
+from kgrec.evaluating import part_pairs
 from kgrec.evaluation.click_metrics import click_metrics
-from kgrec.models.fitted import FittedModel, interactions_of
+from kgrec.models.fitted import FittedModel
 from kgrec.scoring.features import PairFeatures
-from kgrec.scoring.pairs import LabelledPairs, labelled_pairs
+from kgrec.scoring.pairs import LabelledPairs
 from kgrec.tensors.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
@@ -99,12 +100,8 @@ def pairs_of(
     model: FittedModel, features: PairFeatures, part: kgrec.Dataset
 ) -> tuple[LabelledPairs, dict[str, np.ndarray]]:
     """The labelled pairs of a part and their features, by what came before it."""
-    assert part.history is not None
-    users = Vocabulary(part.events[c.USER_ID].unique(maintain_order=True))
-    histories = model.histories_of(part.history, users)
-    labelled = labelled_pairs(part, histories, users, model.items, np.random.default_rng(0))
-    index = model.items.index(interactions_of(part.history)[c.ITEM_ID])
-    counts = np.bincount(index[index >= 0], minlength=len(model.items))
+    labelled, histories, counts = part_pairs(model, part, seed=0)
+    assert counts is not None
     return labelled, features.columns(labelled.pairs, histories, counts)
 
 
