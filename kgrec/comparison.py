@@ -105,8 +105,13 @@ def compare(
             jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,), max_tasks_per_child=1
         ) as pool:  # spawn: a fork would copy torch's locks without its threads
             waiting = {pool.submit(work, *run): run for run in _told(missing, on_row)}
-            for done in as_completed(waiting):
-                rows.add(waiting[done], done.result())
+            failed = []
+            for done in as_completed(waiting):  # one that fails costs the others nothing
+                failed += [done] if done.exception() else []
+                if not done.exception():
+                    rows.add(waiting[done], done.result())
+        if failed:
+            failed[0].result()
     return pl.DataFrame([rows.made[run] for run in runs], infer_schema_length=None)
 
 

@@ -14,6 +14,7 @@ from kgrec.data.dataset import Dataset
 from kgrec.data.schema import EVENTS
 from kgrec.errors import ConfigError, DataError, UnknownIdError, list_first
 from kgrec.models.fitted import FittedModel
+from kgrec.ranking.filters import allowed_items
 from kgrec.scoring.pairs import Pairs, pairs_with_context
 from kgrec.tensors.clicks import places_before
 from kgrec.tensors.sequences import Histories, profile_rows
@@ -28,6 +29,40 @@ def id_series(values: Iterable[str], what: str) -> pl.Series:
         raise DataError(f"{what} is the text {values!r}, expected a list of ids: [{values!r}]")
     series = pl.Series(what, list(values))
     return series.cast(pl.String)
+
+
+def item_places(items: Vocabulary, item_ids: pl.Series, what: str) -> np.ndarray:
+    """Places in the catalogue, shape (num_ids,), int64.
+
+    Raises
+    ------
+    UnknownIdError
+        If an item is unknown.
+    """
+    index = items.index(item_ids)
+    if (index < 0).any():
+        unknown = item_ids.filter(pl.Series(index < 0)).unique(maintain_order=True)
+        raise UnknownIdError(f"{what}: unknown item_ids {list_first(unknown)}; the model knows {len(items):,} items")
+    return index
+
+
+def allowed_places(
+    model: FittedModel,
+    candidates: Iterable[str] | None,
+    exclude: Iterable[str] | None,
+    filters: Mapping[str, Any] | None,
+) -> np.ndarray | None:
+    """Whether each item may be listed, shape (num_items,); None: all may. See `KGRecommender.recommend`."""
+    if candidates is None and exclude is None and not filters:
+        return None
+    allowed = np.full(len(model.items), candidates is None)
+    if candidates is not None:
+        allowed[item_places(model.items, id_series(candidates, "candidates"), "candidates")] = True
+    if exclude is not None:
+        allowed[item_places(model.items, id_series(exclude, "exclude"), "exclude")] = False
+    if filters:
+        allowed &= allowed_items(model.graph, model.items, filters)
+    return allowed
 
 
 def user_item_pairs(pairs: Any) -> pl.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,26 +16,21 @@ from kgrec import saving
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
-from kgrec.data.splitting import comes_after, parts_by_user
-from kgrec.errors import ConfigError, NotFittedError, UnknownIdError, list_first
+from kgrec.errors import ConfigError, NotFittedError
 from kgrec.evaluating import part_lists, part_metrics
-from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.explain.explaining import explain_item
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.paths import PathFinder
 from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.inputs import OnUnknown, asked_pairs, asked_users, id_series, user_item_pairs
-from kgrec.models.fitted import FittedModel, interactions_of
-from kgrec.ranking.filters import allowed_items
+from kgrec.inputs import OnUnknown, allowed_places, asked_pairs, asked_users, id_series, item_places, user_item_pairs
+from kgrec.models.fitted import FittedModel
 from kgrec.ranking.lists import model_lists
-from kgrec.ranking.topk import ranks, top_k
-from kgrec.tensors.sequences import build_histories
+from kgrec.ranking.similar import similar_lists
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.device import resolve_device
 
 if TYPE_CHECKING:  # the database driver takes a second to import
     from kgrec.graph.store import GraphStore
-    from kgrec.scoring.model import ScoringModule
 
 logger = logging.getLogger(__name__)
 
@@ -112,46 +106,20 @@ class KGRecommender:
         DataError
             If there is nothing to train on.
         """
-        from kgrec.blending import blend  # PyTorch Geometric takes seconds to import, and serving needs none of it
-        from kgrec.training.fitting import fit_model
+        from kgrec.learning import learn  # PyTorch Geometric takes seconds to import, and serving needs none of it
 
-        if graph is None:
-            graph = KnowledgeGraph.from_dataset(train)
-        elif not isinstance(graph, KnowledgeGraph):
-            graph = graph.read_graph()
-        wanted = None if validation is None else validation.interactions
-        watched, others = parts_by_user(wanted) if wanted is not None and wanted.height else (None, None)
-        model, data = fit_model(
+        self._model = learn(
             train,
+            validation,
             graph,
             self.config,
             seed=self.seed,
             device=self.device,
-            ordered=wanted is None or comes_after(wanted, train.interactions),
-            validate=None if watched is None else lambda candidate: self._validate(candidate, watched),
             checkpoint=None if checkpoint is None else Path(checkpoint),
             progress=sys.stderr.isatty() if progress is None else progress,
         )
-        blend(model, data, others if self.config.patience is not None else None)
-        if validation is not None and self.config.use_scoring:
-            model.scoring = self._fit_scoring(model, validation)
-        _remember(model, train, validation)
-        self._model, self._paths = model, None
+        self._paths = None
         return self
-
-    def _fit_scoring(self, model: FittedModel, validation: Dataset) -> ScoringModule | None:
-        from kgrec.scoring.fitting import fit_scoring
-        from kgrec.scoring.pairs import labelled_pairs
-
-        draws = np.random.default_rng(np.random.SeedSequence([self.seed, *b"scoring pairs"]))
-        labelled = labelled_pairs(validation, model.histories, model.users, model.items, draws)
-        return fit_scoring(model, labelled, model.histories, seed=self.seed)
-
-    def _validate(self, model: FittedModel, wanted: pl.DataFrame) -> float:
-        users = wanted[c.USER_ID].unique(maintain_order=True)
-        k = self.config.validation_k
-        lists = model_lists(model, users, model.histories.take(model.users.index(users)), k)
-        return ranking_metrics(lists, wanted, ks=(k,))[f"{self.config.validation_metric}@{k}"]
 
     def recommend(
         self,
@@ -224,34 +192,10 @@ class KGRecommender:
             asked.histories,
             k,
             filter_seen=filter_seen,
-            allowed=self._allowed(candidates, exclude, filters),
+            allowed=allowed_places(model, candidates, exclude, filters),
             diversity=diversity,
             vectors=None if asked.known is None else model.known_user_vectors(asked.known),
         )
-
-    def _allowed(
-        self, candidates: Iterable[str] | None, exclude: Iterable[str] | None, filters: Mapping[str, Any] | None
-    ) -> np.ndarray | None:
-        """Whether each item may be listed; None: all may."""
-        if candidates is None and exclude is None and not filters:
-            return None
-        allowed = np.full(len(self.model_.items), candidates is None)
-        if candidates is not None:
-            allowed[self._item_index(id_series(candidates, "candidates"), "candidates")] = True
-        if exclude is not None:
-            allowed[self._item_index(id_series(exclude, "exclude"), "exclude")] = False
-        if filters:
-            allowed &= allowed_items(self.model_.graph, self.model_.items, filters)
-        return allowed
-
-    def _item_index(self, item_ids: pl.Series, what: str) -> np.ndarray:
-        index = self.model_.items.index(item_ids)
-        if (index < 0).any():
-            unknown = item_ids.filter(pl.Series(index < 0)).unique(maintain_order=True)
-            raise UnknownIdError(
-                f"{what}: unknown item_ids {list_first(unknown)}; the model knows {len(self.model_.items):,} items"
-            )
-        return index
 
     def predict_click(self, pairs: Any) -> pl.DataFrame:
         """The probability that the user clicks on the item when it is shown, and that it is then bought.
@@ -283,7 +227,7 @@ class KGRecommender:
 
         model = self.model_
         frame = user_item_pairs(pairs)
-        item = self._item_index(frame[c.ITEM_ID].cast(pl.String), "predict_click")
+        item = item_places(model.items, frame[c.ITEM_ID].cast(pl.String), "predict_click")
         ids = frame[c.USER_ID].cast(pl.String)
         user, histories = model.users.index(ids), model.histories
         if (user < 0).any():
@@ -307,20 +251,7 @@ class KGRecommender:
         """
         model = self.model_
         wanted = id_series(item_ids, "item_ids")
-        index = self._item_index(wanted, "similar_items")
-        source = model.vectors.source
-        rows = torch.from_numpy(index).to(source.device)
-        line, item, score = top_k(
-            lambda begin, end: source[rows[begin:end]] @ source.T, len(index), k, seen=(np.arange(len(index)), index)
-        )
-        return pl.DataFrame(
-            {
-                c.ITEM_ID: wanted.gather(line),
-                "similar_item_id": model.items.take(item),
-                c.RANK: ranks(line),
-                c.SCORE: score.astype(np.float64),
-            }
-        )
+        return similar_lists(model, wanted, item_places(model.items, wanted, "similar_items"), k)
 
     def item_vectors(self) -> tuple[pl.Series, np.ndarray]:
         """Ids and fused vectors of the catalogue, for a vector index: `store.write_vectors(*rec.item_vectors())`.
@@ -342,7 +273,7 @@ class KGRecommender:
         """
         if self._paths is None:
             self._paths = PathFinder(self.model_.graph)
-        item = int(self._item_index(pl.Series([item_id], dtype=pl.String), "explain")[0])
+        item = int(item_places(self.model_.items, pl.Series([item_id], dtype=pl.String), "explain")[0])
         return explain_item(self.model_, self._paths, user_id, item, max_paths)
 
     def evaluate(self, part: Dataset, ks: Sequence[int] = (10, 20)) -> dict[str, float]:
@@ -382,17 +313,3 @@ class KGRecommender:
         recommender = cls(model.config, resolved, seed=int(model.about.get("seed", 0)))
         recommender._model = model
         return recommender
-
-
-def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) -> None:
-    """Make all events the known history of the users, and know those with a profile alone; no weight changes."""
-    events = train.events
-    if validation is not None:
-        events = pl.concat([events, validation.events], how="diagonal_relaxed")
-    named = [events[c.USER_ID].unique(maintain_order=True)]
-    if model.profile_columns.size:
-        named.append(train.users[c.USER_ID])
-    model.users = Vocabulary(pl.concat(named).unique(maintain_order=True))
-    histories = build_histories(interactions_of(events), model.users, model.items)
-    profile = model.profile_columns.of(model.users.ids, train.users)
-    model.histories = replace(histories, ordered=model.histories.ordered, profile=profile)

@@ -54,3 +54,12 @@ def test_compare_keeps_its_rows_and_makes_none_twice(tmp_path: Path) -> None:
 def test_compare_with_an_unknown_model_lists_those_known() -> None:
     with pytest.raises(ConfigError, match=r"unknown models 'SVD'; known: popularity"):
         compare(checkerboard().split("leave_last_out"), models=("SVD",))
+
+
+@pytest.mark.timeout(600)
+def test_compare_with_a_run_that_fails_keeps_the_others(tmp_path: Path) -> None:
+    split, file = checkerboard().split("leave_last_out"), tmp_path / "kept.jsonl"
+    config = dataclasses.replace(SMALL, use_text=True, text_model=str(tmp_path / "no model"))
+    with pytest.raises(ConfigError, match="can't be loaded"):
+        compare(split, config=config, ks=(3,), models=(FUSED, "popularity"), jobs=1, kept=file)
+    assert '"model": "popularity"' in file.read_text("utf-8")

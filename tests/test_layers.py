@@ -26,6 +26,7 @@ LAYERS = [
     "inputs",
     "evaluating",
     "blending",
+    "learning",
     "recommender",
     "comparison",
 ]

@@ -1,0 +1,93 @@
+"""From a split's train part to a fitted model: network, blend, scoring module, known histories."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import torch
+
+from kgrec.blending import blend
+from kgrec.config import RecommenderConfig
+from kgrec.data import columns as c
+from kgrec.data.dataset import Dataset
+from kgrec.data.splitting import comes_after, parts_by_user
+from kgrec.evaluation.metrics import ranking_metrics
+from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.models.fitted import FittedModel, interactions_of
+from kgrec.ranking.lists import model_lists
+from kgrec.scoring.fitting import fit_scoring
+from kgrec.scoring.model import ScoringModule
+from kgrec.scoring.pairs import labelled_pairs
+from kgrec.tensors.sequences import build_histories
+from kgrec.tensors.vocabulary import Vocabulary
+from kgrec.training.fitting import fit_model
+
+if TYPE_CHECKING:  # the database driver takes a second to import
+    from kgrec.graph.store import GraphStore
+
+
+def learn(
+    train: Dataset,
+    validation: Dataset | None,
+    graph: KnowledgeGraph | GraphStore | None,
+    config: RecommenderConfig,
+    *,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> FittedModel:
+    """Everything that `KGRecommender.fit` learns."""
+    if graph is None:
+        graph = KnowledgeGraph.from_dataset(train)
+    elif not isinstance(graph, KnowledgeGraph):
+        graph = graph.read_graph()
+    wanted = None if validation is None else validation.interactions
+    watched, others = parts_by_user(wanted) if wanted is not None and wanted.height else (None, None)
+    model, data = fit_model(
+        train,
+        graph,
+        config,
+        seed=seed,
+        device=device,
+        ordered=wanted is None or comes_after(wanted, train.interactions),
+        validate=None if watched is None else lambda candidate: _validation_metric(candidate, watched),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    blend(model, data, others if config.patience is not None else None)
+    if validation is not None and config.use_scoring:
+        model.scoring = _scoring_module(model, validation, seed)
+    _remember(model, train, validation)
+    return model
+
+
+def _scoring_module(model: FittedModel, validation: Dataset, seed: int) -> ScoringModule | None:
+    draws = np.random.default_rng(np.random.SeedSequence([seed, *b"scoring pairs"]))
+    labelled = labelled_pairs(validation, model.histories, model.users, model.items, draws)
+    return fit_scoring(model, labelled, model.histories, seed=seed)
+
+
+def _validation_metric(model: FittedModel, wanted: pl.DataFrame) -> float:
+    users = wanted[c.USER_ID].unique(maintain_order=True)
+    k = model.config.validation_k
+    lists = model_lists(model, users, model.histories.take(model.users.index(users)), k)
+    return ranking_metrics(lists, wanted, ks=(k,))[f"{model.config.validation_metric}@{k}"]
+
+
+def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) -> None:
+    """Make all events the known history of the users, and know those with a profile alone; no weight changes."""
+    events = train.events
+    if validation is not None:
+        events = pl.concat([events, validation.events], how="diagonal_relaxed")
+    named = [events[c.USER_ID].unique(maintain_order=True)]
+    if model.profile_columns.size:
+        named.append(train.users[c.USER_ID])
+    model.users = Vocabulary(pl.concat(named).unique(maintain_order=True))
+    histories = build_histories(interactions_of(events), model.users, model.items)
+    profile = model.profile_columns.of(model.users.ids, train.users)
+    model.histories = replace(histories, ordered=model.histories.ordered, profile=profile)
