@@ -72,6 +72,13 @@ class RecommenderConfig:
     ranking_weight: float = _setting(1.0, "beta: weight of the ranking loss (softmax)", 0.0, 1e6)
     softmax_items: int = _setting(2048, "items drawn for the softmax besides the batch's own; all when fewer", 1)
     click_negatives: int = _setting(4, "drawn negatives per positive where no impressions are given", 1, 1000)
+    negative_rate: float = _setting(
+        1.0,
+        "share of all impressions without a click that the data hold; probabilities are corrected for it",
+        1e-6,
+        1.0,
+    )
+    position_bias: bool = _setting(False, "learn what a place in a list does to clicks apart, as one term of its own")
     use_scoring: bool = _setting(True, "fit the scoring module of clicks and purchases to the validation part")
     list_weight: float = _setting(0.0, "weight of the scoring module's loss over the lists shown", 0.0, 1e6)
     conversion_weight: float = _setting(0.3, "gamma: weight of the scoring module's loss of purchases", 0.0, 1e6)
@@ -93,6 +100,8 @@ class RecommenderConfig:
     batch_size: int | None = _setting(
         None, "events in a step, about; None: 2048, or a thousandth of the events where that is more", 1
     )
+    accumulation: int = _setting(1, "parts that a step is done in, one after the other: less memory, the same step", 1)
+    clip_norm: float = _setting(0.0, "largest norm of a step's gradient; 0: any", 0.0)
     learning_rate: float = _setting(1e-3, "peak step size of AdamW", 1e-8, 10.0)
     weight_decay: float = _setting(0.0, "AdamW's decay of the dense weights", 0.0, 10.0)
     averaging: float = _setting(

@@ -10,7 +10,7 @@ import polars as pl
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.errors import DataError
-from kgrec.evaluation.click_metrics import click_metrics
+from kgrec.evaluation.click_metrics import click_metrics, reliability_curve
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.lists import model_lists
@@ -43,8 +43,18 @@ def _before(model: FittedModel, part: Dataset, users: pl.Series) -> Histories:
 
 def part_click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str, float]:
     """The click metrics among `part_metrics`."""
+    return click_metrics(*_part_clicks(model, part, seed), model.config.negative_rate)
+
+
+def part_reliability(model: FittedModel, part: Dataset, seed: int) -> pl.DataFrame:
+    """Click probabilities beside the clicks; see `KGRecommender.reliability`."""
+    return reliability_curve(*_part_clicks(model, part, seed), model.config.negative_rate)
+
+
+def _part_clicks(model: FittedModel, part: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities of the pairs of a part."""
     labelled, histories, counts = part_pairs(model, part, seed)
-    return click_metrics(labelled.clicked, probabilities(model, labelled.pairs, histories, counts)[c.CLICK_PROBABILITY])
+    return labelled.clicked, probabilities(model, labelled.pairs, histories, counts)[c.CLICK_PROBABILITY]
 
 
 def part_pairs(model: FittedModel, part: Dataset, seed: int) -> tuple[LabelledPairs, Histories, np.ndarray | None]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import torch
 
 from kgrec.blending import blend
 from kgrec.config import RecommenderConfig
@@ -25,6 +23,7 @@ from kgrec.scoring.pairs import labelled_pairs
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.fitting import fit_model
+from kgrec.training.options import FitOptions
 
 if TYPE_CHECKING:  # the database driver takes a second to import
     from kgrec.graph.store import GraphStore
@@ -37,9 +36,7 @@ def learn(
     config: RecommenderConfig,
     *,
     seed: int,
-    device: torch.device,
-    checkpoint: Path | None = None,
-    progress: bool = False,
+    options: FitOptions,
 ) -> FittedModel:
     """Everything that `KGRecommender.fit` learns."""
     if graph is None:
@@ -53,11 +50,9 @@ def learn(
         graph,
         config,
         seed=seed,
-        device=device,
+        options=options,
         ordered=wanted is None or comes_after(wanted, train.interactions),
         validate=None if watched is None else lambda candidate: _validation_metric(candidate, watched),
-        checkpoint=checkpoint,
-        progress=progress,
     )
     blend(model, data, others if config.patience is not None else None)
     if validation is not None and config.use_scoring:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.errors import ConfigError, NotFittedError
-from kgrec.evaluating import part_lists, part_metrics
+from kgrec.evaluating import part_lists, part_metrics, part_reliability
 from kgrec.explain.explaining import explain_item
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.paths import PathFinder
@@ -27,10 +28,12 @@ from kgrec.models.fitted import FittedModel
 from kgrec.ranking.lists import model_lists
 from kgrec.ranking.similar import similar_lists
 from kgrec.tensors.vocabulary import Vocabulary
-from kgrec.training.device import resolve_device
+from kgrec.training.device import is_first_process, resolve_device
 
 if TYPE_CHECKING:  # the database driver takes a second to import
     from kgrec.graph.store import GraphStore
+    from kgrec.training.engine import Precision
+    from kgrec.training.tracking import Tracker, TrackerName
 
 logger = logging.getLogger(__name__)
 
@@ -82,18 +85,35 @@ class KGRecommender:
         graph: KnowledgeGraph | GraphStore | None = None,
         *,
         checkpoint: str | Path | None = None,
+        resume: bool = False,
+        tracker: TrackerName | Tracker | None = None,
+        precision: Precision = "fp32",
+        compiled: bool = False,
+        deterministic: bool = False,
         progress: bool | None = None,
     ) -> KGRecommender:
         """Train on `train`; `validation` only decides when to stop and joins the users' known history.
 
-        The order of events counts unless most of a user's validation events lie before the last one of `train`.
+        The order of events counts unless most of a user's validation events lie before the last one of `train`. Started
+        by `torchrun`, the processes share the work of each step and end with the same model.
 
         Parameters
         ----------
         graph : KnowledgeGraph, GraphStore or None
             None builds it from the catalogue and triples of `train`; a store is read.
         checkpoint : path, optional
-            File to keep the weights of the best epoch in while training.
+            File to keep the state of the training in: after each look at validation, without one after each epoch.
+        resume : bool
+            Go on from that file where it is there, to the model that a training without a break would have given.
+        tracker : "tensorboard", "mlflow", "wandb" or Tracker, optional
+            Told of losses and validation while training (`kgrec.training.tracking`). TensorBoard's files go beside the
+            checkpoint, without one to the folder `runs`.
+        precision : "fp32" or "bf16"
+            bf16 makes the transformer's and the scores' products in 16 bits; it pays on a GPU.
+        compiled : bool
+            Put the behaviour encoder through `torch.compile`.
+        deterministic : bool
+            On a GPU too the same bits each time, or an error; a CPU always gives them.
         progress : bool, optional
             Show a progress bar; None: when stderr is a terminal.
 
@@ -105,19 +125,28 @@ class KGRecommender:
         ------
         DataError
             If there is nothing to train on.
+        ConfigError
+            If the tracker or the precision is not to be had.
+        SavedModelError
+            If the checkpoint to go on from is that of another training.
         """
         from kgrec.learning import learn  # PyTorch Geometric takes seconds to import, and serving needs none of it
+        from kgrec.training.engine import Machine
+        from kgrec.training.options import FitOptions
+        from kgrec.training.tracking import open_tracker
 
-        self._model = learn(
-            train,
-            validation,
-            graph,
-            self.config,
-            seed=self.seed,
-            device=self.device,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            progress=sys.stderr.isatty() if progress is None else progress,
-        )
+        file = None if checkpoint is None else Path(checkpoint)
+        options = FitOptions(Machine(self.device, precision, compiled, deterministic), file, resume)
+        shown = sys.stderr.isatty() if progress is None else progress
+        told = None
+        if tracker is not None and is_first_process():
+            told = open_tracker(tracker, file.parent if file else Path("runs"), self.config.to_dict())
+        try:
+            options = replace(options, tracker=told, progress=shown and is_first_process())
+            self._model = learn(train, validation, graph, self.config, seed=self.seed, options=options)
+        finally:
+            if told is not None:
+                told.close()
         self._paths = None
         return self
 
@@ -287,9 +316,20 @@ class KGRecommender:
         Returns
         -------
         dict
-            recall@k, ndcg@k, hit@k, mrr@k, coverage@k for each k; auc, log_loss.
+            recall@k, ndcg@k, hit@k, mrr@k, coverage@k for each k; auc, log_loss, ece.
         """
         return part_metrics(self.model_, part, ks, self.seed)
+
+    def reliability(self, part: Dataset) -> pl.DataFrame:
+        """How true the click probabilities are on the pairs that `evaluate` measures clicks on.
+
+        Returns
+        -------
+        polars.DataFrame
+            For each of 15 equal bins of the probability that holds a pair: bin_start, bin_end, num_pairs,
+            click_probability (mean of those predicted), click_share (of the pairs that were clicked).
+        """
+        return part_reliability(self.model_, part, self.seed)
 
     def recommend_part(self, part: Dataset, k: int = 10) -> pl.DataFrame:
         """The lists that `evaluate` scores: for each user of the part, going by what came before it."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from command_line import SPLITS, read_split, run_script
 
 import kgrec
+from kgrec.plots import draw_reliability
 
 
 def main() -> None:
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--split", choices=SPLITS, required=True)
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     parser.add_argument("--out", type=Path, help="CSV to write: user_id,item_id,rank,score")
+    parser.add_argument("--plot", type=Path, help="PNG to draw: click probabilities against what happened")
     parser.add_argument("-k", type=int, nargs="+", default=[10, 20], help="cutoffs (default: 10 20)")
     parser.add_argument("--seed", type=int, help="of the split (default: the one of the run)")
     parser.add_argument("--device", help="cpu, cuda, ... (default: CUDA when there)")
@@ -45,6 +47,9 @@ def main() -> None:
     for name, value in metrics.items():
         print(f"{name:12} {value:.4f}")
     print(f"click metrics from: {recommender.model_.click_basis}")
+    if args.plot:
+        draw_reliability(recommender.reliability(part), args.plot)
+        print(f"reliability drawn to {args.plot}")
     if args.out:
         lists = recommender.recommend_part(part, max(args.k))
         partial = args.out.with_name(args.out.name + ".part")

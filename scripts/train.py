@@ -5,6 +5,8 @@ examples:
   python scripts/train.py data/shop --split temporal --out runs/shop
   python scripts/train.py DATASET --split leave_last_out --out runs/beauty --seed 1
   python scripts/train.py DATASET --split random --out runs/no-text --set use_text=false embedding_dim=64
+  python scripts/train.py DATASET --split temporal --out runs/shop --resume   # after a kill: goes on where it was
+  torchrun --nproc-per-node 2 scripts/train.py DATASET --split temporal --out runs/shop --precision bf16
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from pathlib import Path
 from command_line import SPLITS, read_split, run_script, settings
 
 import kgrec
+from kgrec.plots import draw_learning_curves, draw_reliability
+from kgrec.training.device import is_first_process
 
 
 def main() -> None:
@@ -27,6 +31,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="run folder to write")
     parser.add_argument("--seed", type=int, default=0, help="of the split and the training (default: 0)")
     parser.add_argument("--device", help="cpu, cuda, ... (default: CUDA when there)")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the run folder, if any")
+    parser.add_argument("--tracker", choices=("tensorboard", "mlflow", "wandb"), help="where to log the training to")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="(default: fp32)")
+    parser.add_argument("--compile", action="store_true", help="put the behaviour encoder through torch.compile")
+    parser.add_argument("--deterministic", action="store_true", help="the same bits each time, on a GPU too")
     parser.add_argument(
         "--graph", help="train on the graph in this store (a Bolt URI), not on one made from the dataset"
     )
@@ -38,25 +47,41 @@ def main() -> None:
     recommender = kgrec.KGRecommender(config, device=args.device, seed=args.seed)
     begun = time.perf_counter()
     dataset, split = read_split(args.dataset, args.split, args.seed)
-    print(dataset.report)
-    print(split)
+    is_first = is_first_process()
+    if is_first:
+        print(dataset.report)
+        print(split)
     graph = None
     if args.graph:
         with kgrec.open_graph(args.graph) as store:
             graph = store.read_graph()
     args.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = args.out / "training.safetensors"
     recommender.fit(
-        split.train, validation=split.validation, graph=graph, checkpoint=args.out / "best.safetensors", progress=True
+        split.train,
+        validation=split.validation,
+        graph=graph,
+        checkpoint=checkpoint,
+        resume=args.resume,
+        tracker=args.tracker,
+        precision=args.precision,
+        compiled=args.compile,
+        deterministic=args.deterministic,
+        progress=True,
     )
     fitted = time.perf_counter()
+    if not is_first:
+        return
     metrics = recommender.evaluate(split.validation) if split.validation.interactions.height else {}
     recommender.save(args.out)
+    checkpoint.unlink(missing_ok=True)
+    draw_curves(recommender, split, args.out)
     about = {
         "dataset": {"name": args.dataset.resolve().name, "fingerprint": dataset.fingerprint()},
         "split": {"method": args.split, "seed": args.seed, "parts": split.report().to_dicts()},
         "config": config.to_dict(),
         "seed": args.seed,
-        **{key: recommender.model_.about[key] for key in ("device", "versions", "training")},
+        **{key: recommender.model_.about[key] for key in ("device", "processes", "precision", "versions", "training")},
         "click_basis": recommender.model_.click_basis,
         "seconds": {"fit": round(fitted - begun, 2), "all": round(time.perf_counter() - begun, 2)},
         "metrics": {"validation": metrics},
@@ -66,6 +91,16 @@ def main() -> None:
     for name, value in metrics.items():
         print(f"validation {name:12} {value:.4f}")
     print(f"run folder: {args.out}")
+
+
+def draw_curves(recommender: kgrec.KGRecommender, split: kgrec.Split, folder: Path) -> None:
+    """Learning curves and reliability as PNG, where matplotlib is installed."""
+    try:
+        draw_learning_curves(recommender.model_.about["training"]["rows"], folder / "learning_curves.png")
+        if split.validation.interactions.height:
+            draw_reliability(recommender.reliability(split.validation), folder / "reliability_validation.png")
+    except kgrec.ConfigError as error:
+        print(f"no pictures: {error}")
 
 
 if __name__ == "__main__":

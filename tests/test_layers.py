@@ -36,7 +36,8 @@ SIDES = {
     "testing": ["data", "graph"],
 }
 COMMON = {"errors", "config", "progress", "columns"}
-ONE_PLACE = ["neo4j", "transformers", "networkx", "matplotlib"]
+ONE_PLACE = ["neo4j", "transformers", "networkx", "lightning_fabric"]
+ONLY_INSIDE = ["matplotlib", "mlflow", "wandb", "tensorboard"]  # optional or slow: imported where used
 ONE_FOLDER = {"rdflib": "graph/rdf", "pyshacl": "graph/rdf"}
 
 
@@ -83,6 +84,15 @@ def test_module_imports_only_stages_above_its_own(file: Path) -> None:
 def test_heavy_package_is_imported_in_at_most_one_module(name: str) -> None:
     users = [file for file in PACKAGE.rglob("*.py") if any(part.split(".")[0] == name for part in _imports(file))]
     assert len(users) <= 1
+
+
+@pytest.mark.parametrize("name", ONLY_INSIDE)
+def test_optional_package_is_imported_inside_functions_only(name: str) -> None:
+    for file in PACKAGE.rglob("*.py"):
+        top = [
+            node for node in ast.parse(file.read_text("utf-8")).body if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        assert not [node for node in top if name in ast.unparse(node)]
 
 
 @pytest.mark.parametrize("name", ONE_FOLDER)

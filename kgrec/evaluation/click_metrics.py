@@ -14,7 +14,7 @@ _SMALLEST = 1e-7  # probabilities are kept this far from 0 and 1, so that one su
 Values = Sequence[float] | np.ndarray | pl.Series
 
 
-def click_metrics(labels: Values, probabilities: Values) -> dict[str, float]:
+def click_metrics(labels: Values, probabilities: Values, negative_rate: float = 1.0) -> dict[str, float]:
     """Area under the ROC curve, log loss and calibration error.
 
     Parameters
@@ -23,6 +23,8 @@ def click_metrics(labels: Values, probabilities: Values) -> dict[str, float]:
         1 for a click, 0 for none.
     probabilities : numbers, shape (num_pairs,)
         The predicted click probabilities, in 0..1.
+    negative_rate : float
+        Share of the non-clicks that the pairs hold, where they are a sample: each stands for as many as were left out.
 
     Returns
     -------
@@ -48,6 +50,48 @@ def click_metrics(labels: Values, probabilities: Values) -> dict[str, float]:
     >>> {name: round(value, 4) for name, value in click_metrics([1, 1, 0, 0], [0.9, 0.5, 0.5, 0.1]).items()}
     {'auc': 0.875, 'log_loss': 0.3993, 'ece': 0.05}
     """
+    clicked, probability = _checked(labels, probabilities)
+    weight = np.where(clicked == 1, 1.0, 1.0 / negative_rate)
+    return {
+        "auc": _auc(clicked == 1, probability),
+        "log_loss": _log_loss(clicked == 1, probability, weight),
+        "ece": _calibration_error(reliability_curve(clicked, probability, negative_rate)),
+    }
+
+
+def reliability_curve(labels: Values, probabilities: Values, negative_rate: float = 1.0) -> pl.DataFrame:
+    """What was predicted beside what happened, by bins of the probability; parameters as of `click_metrics`.
+
+    Returns
+    -------
+    polars.DataFrame
+        For each of 15 equal bins with a pair in it: bin_start, bin_end, num_pairs (weighted where non-clicks are a
+        sample), click_probability (mean), click_share.
+
+    Examples
+    --------
+    >>> reliability_curve([1, 1, 0, 0], [0.9, 0.5, 0.5, 0.1]).select("click_probability", "click_share").rows()
+    [(0.1, 0.0), (0.5, 0.5), (0.9, 1.0)]
+    """
+    clicked, probability = _checked(labels, probabilities)
+    weight = np.where(clicked == 1, 1.0, 1.0 / negative_rate)
+    place = np.minimum((probability * _BINS).astype(np.int64), _BINS - 1)
+    num_pairs, predicted, happened = (
+        np.bincount(place, values, minlength=_BINS) for values in (weight, weight * probability, weight * clicked)
+    )
+    held = np.flatnonzero(num_pairs)
+    return pl.DataFrame(
+        {
+            "bin_start": held / _BINS,
+            "bin_end": (held + 1) / _BINS,
+            "num_pairs": num_pairs[held],
+            "click_probability": predicted[held] / num_pairs[held],
+            "click_share": happened[held] / num_pairs[held],
+        }
+    )
+
+
+def _checked(labels: Values, probabilities: Values) -> tuple[np.ndarray, np.ndarray]:
     clicked, probability = np.asarray(labels, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
     if clicked.ndim != 1 or clicked.shape != probability.shape:
         raise ShapeError(
@@ -59,11 +103,7 @@ def click_metrics(labels: Values, probabilities: Values) -> dict[str, float]:
         raise DataError("click metrics: a label is neither 0 nor 1")
     if not ((probability >= 0) & (probability <= 1)).all():
         raise DataError("click metrics: a probability lies outside 0..1")
-    return {
-        "auc": _auc(clicked == 1, probability),
-        "log_loss": _log_loss(clicked == 1, probability),
-        "ece": _calibration_error(clicked, probability),
-    }
+    return clicked, probability
 
 
 def _auc(clicked: np.ndarray, probability: np.ndarray) -> float:
@@ -78,11 +118,11 @@ def _auc(clicked: np.ndarray, probability: np.ndarray) -> float:
     return (rank_sum - num_clicks * (num_clicks + 1) / 2) / (num_clicks * num_others)
 
 
-def _log_loss(clicked: np.ndarray, probability: np.ndarray) -> float:
+def _log_loss(clicked: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> float:
     happened = np.where(clicked, probability, 1 - probability)
-    return float(-np.log(np.clip(happened, _SMALLEST, 1 - _SMALLEST)).mean())
+    return float(-np.average(np.log(np.clip(happened, _SMALLEST, 1 - _SMALLEST)), weights=weight))
 
 
-def _calibration_error(clicked: np.ndarray, probability: np.ndarray) -> float:
-    place = np.minimum((probability * _BINS).astype(np.int64), _BINS - 1)
-    return float(np.abs(np.bincount(place, clicked - probability)).sum() / clicked.size)
+def _calibration_error(curve: pl.DataFrame) -> float:
+    off = (curve["click_probability"] - curve["click_share"]).abs()
+    return float(np.average(off, weights=curve["num_pairs"]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from kgrec.config import RecommenderConfig
 from kgrec.models.fitted import FittedModel
-from kgrec.scoring.features import PairFeatures, is_of_the_moment
+from kgrec.scoring.features import POSITION, PairFeatures, is_of_the_moment
 from kgrec.scoring.model import ScoringModule, item_counts
 from kgrec.scoring.network import ScoringNetwork, scoring_loss
 from kgrec.scoring.pairs import LabelledPairs
@@ -27,6 +28,7 @@ BINS = 8
 EPOCHS, PATIENCE = 40, 4
 STEPS, LEAST, MOST = 64, 256, 8192  # of an epoch, about; pairs of a step, at least and at most
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2
+EXAMINATION_PACE = 30.0  # times the learning rate
 AVERAGING = 0.99  # decay of the running mean of the weights
 BLANKED = 0.2  # share of the pairs that are learned from without what is known of the moment
 MOST_PAIRS = 500_000
@@ -35,16 +37,17 @@ FEWEST = 50  # clicks, and pairs without one, to learn from; purchases too
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Features and labels as tensors; `lists` is -1 where a pair was shown in none."""
+    """Features and labels as tensors; `lists` is -1 where a pair was shown in none, `log_place` NaN where unknown."""
 
     features: Tensor
+    log_place: Tensor
     clicked: Tensor
     bought: Tensor
     lists: Tensor
 
     def take(self, rows: np.ndarray) -> _Table:
         index = torch.from_numpy(rows)
-        return _Table(self.features[index], self.clicked[index], self.bought[index], self.lists[index])
+        return _Table(*(getattr(self, part.name)[index] for part in fields(self)))
 
 
 def fit_scoring(model: FittedModel, found: LabelledPairs, histories: Histories, *, seed: int) -> ScoringModule | None:
@@ -67,9 +70,15 @@ def fit_scoring(model: FittedModel, found: LabelledPairs, histories: Histories, 
     features = PairFeatures.of(model)
     columns = features.columns(found.pairs, histories, item_counts(model))
     names = tuple(name for name, values in columns.items() if _tells(values))
+    log_place = torch.from_numpy(columns[POSITION])
+    if model.config.position_bias and POSITION in names:
+        names = tuple(name for name in names if name != POSITION)
+    else:
+        log_place = torch.full_like(log_place, torch.nan)
     bought = found.bought if np.nansum(found.bought) >= FEWEST else np.full_like(found.bought, np.nan)
     table = _Table(
         torch.from_numpy(np.stack([columns[name] for name in names], axis=1)),
+        log_place,
         torch.tensor(found.clicked),
         torch.tensor(bought),
         torch.tensor(found.pairs.shown_with),
@@ -112,7 +121,7 @@ class _Trainer:
             torch.manual_seed(int(rng.integers(2**62)))
             network = _start(table)
             network.to(self.device).train()
-            optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+            optimizer = torch.optim.AdamW(_groups(network), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
             run, mean = _Run(network, [], []), RunningMean(network, AVERAGING)
             moment = torch.tensor([is_of_the_moment(name) for name in self.names])
             for _ in range(epochs):
@@ -130,12 +139,14 @@ class _Trainer:
                     if len(run.losses) - int(np.argmin(run.losses)) > PATIENCE:
                         break
         mean.settle()
+        if network.examination is not None:
+            network.examination.settle(table.log_place.to(self.device))
         network.eval().requires_grad_(requires_grad=False)
         return run
 
     def _loss(self, network: ScoringNetwork, features: Tensor, table: _Table, rows: Tensor) -> Tensor:
         return scoring_loss(
-            network(features.to(self.device)),
+            network(features.to(self.device), table.log_place[rows].to(self.device)),
             table.clicked[rows].to(self.device),
             table.bought[rows].to(self.device),
             table.lists[rows].to(self.device),
@@ -147,8 +158,9 @@ class _Trainer:
     @torch.no_grad()
     def _look(self, run: _Run, held_out: _Table) -> None:
         network = run.network.eval()
+        parts = (torch.split(part, 65536) for part in (held_out.features, held_out.log_place))
         logits = torch.cat(
-            [network(part.to(self.device))[:, 0].cpu() for part in torch.split(held_out.features, 65536)]
+            [network(*(part.to(self.device) for part in some))[:, 0].cpu() for some in zip(*parts, strict=True)]
         )
         network.train()
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, held_out.clicked)
@@ -187,12 +199,24 @@ def _start(table: _Table) -> ScoringNetwork:
     features = table.features.double().numpy()
     mean, deviation = np.nanmean(features, axis=0), np.nanstd(features, axis=0)
     edges = np.nanquantile(features, np.linspace(0, 1, BINS + 1), axis=0).T
-    scales = (torch.from_numpy(part).float() for part in (mean, np.where(deviation > 0, deviation, 1.0), edges))
-    network = ScoringNetwork(*scales)
+    parts = mean, np.where(deviation > 0, deviation, 1.0), edges
+    mean, deviation, edges = (torch.from_numpy(part).float() for part in parts)
+    place = table.log_place[~torch.isnan(table.log_place)].double().numpy()
+    places = np.quantile(place, np.linspace(0, 1, BINS + 1)) if place.size else None
+    place_edges = None if places is None else torch.from_numpy(places[None]).float()
+    network = ScoringNetwork(mean, deviation, edges, place_edges)
     rates = [float(table.clicked.mean()), float(table.bought.nansum() / table.clicked.sum().clamp(min=1))]
     with torch.no_grad():
         network.heads.bias.copy_(torch.logit(torch.tensor(rates), eps=1e-4))
     return network
+
+
+def _groups(network: ScoringNetwork) -> list[dict[str, Any]]:
+    """The few weights of the examination at a pace of their own."""
+    few = {name for name, _ in network.named_parameters() if name.startswith("examination")}
+    rest = [weight for name, weight in network.named_parameters() if name not in few]
+    own = [weight for name, weight in network.named_parameters() if name in few]
+    return [{"params": rest}, {"params": own, "lr": EXAMINATION_PACE * LEARNING_RATE, "weight_decay": 0.0}]
 
 
 def _batches(table: _Table, generator: torch.Generator) -> list[Tensor]:

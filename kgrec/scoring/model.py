@@ -10,7 +10,7 @@ import torch
 
 from kgrec.data import columns as c
 from kgrec.models.fitted import FittedModel
-from kgrec.scoring.features import Columns, PairFeatures
+from kgrec.scoring.features import POSITION, Columns, PairFeatures
 from kgrec.scoring.network import ScoringNetwork
 from kgrec.scoring.pairs import Pairs
 from kgrec.tensors.sequences import Histories
@@ -49,10 +49,15 @@ class ScoringModule:
         return np.stack([columns.get(name, absent) for name in self.names], axis=1)
 
     @torch.no_grad()
-    def logits(self, matrix: np.ndarray) -> np.ndarray:
+    def logits(self, columns: Columns, num_pairs: int) -> np.ndarray:
         """Calibrated logits of a click, and of a purchase given a click, float64, shape (num_pairs, 2)."""
         device = self.network.mean.device
-        parts = [self.network(part.to(device)).double().cpu() for part in torch.split(torch.from_numpy(matrix), BATCH)]
+        absent = np.full(num_pairs, np.nan, dtype=np.float32)
+        tables = [torch.from_numpy(part) for part in (self.matrix(columns, num_pairs), columns.get(POSITION, absent))]
+        parts = [
+            self.network(*(part.to(device) for part in some)).double().cpu()
+            for some in zip(*(torch.split(table, BATCH) for table in tables), strict=True)
+        ]
         found = torch.cat(parts).numpy()
         return np.stack([self.slope * found[:, 0] + self.shift, found[:, 1]], axis=1)
 
@@ -67,21 +72,28 @@ def probabilities(model: FittedModel, pairs: Pairs, histories: Histories, counts
     counts : int64, shape (num_items,), optional
         Events of each item, as known at the time; None: those of the model's histories.
 
+    Where only a share of the impressions without a click was kept (`config.negative_rate`), the probability is that
+    among all of them.
+
     Returns
     -------
     dict
         `click_probability` and perhaps `conversion_probability`, each float64 of shape (num_pairs,).
     """
-    scoring = model.scoring
+    scoring, shift = model.scoring, np.log(model.config.negative_rate)  # He et al. 2014, section 6.3
     if scoring is None:
         users = model.vectors_at(histories, pairs.user_index, pairs.place)
-        return {c.CLICK_PROBABILITY: model.click_probabilities(users, pairs.item_index)}
+        return {c.CLICK_PROBABILITY: _sigmoid(model.click_logits(users, pairs.item_index) + shift)}
     if scoring.features is None:
         scoring.features = PairFeatures.of(model)
     counts = item_counts(model) if counts is None else counts
-    logits = scoring.logits(scoring.matrix(scoring.features.columns(pairs, histories, counts), len(pairs)))
-    click, purchase = (1 / (1 + np.exp(-logits))).T
+    logits = scoring.logits(scoring.features.columns(pairs, histories, counts), len(pairs))
+    click, purchase = _sigmoid(logits[:, 0] + shift), _sigmoid(logits[:, 1])
     return {c.CLICK_PROBABILITY: click} | ({c.CONVERSION_PROBABILITY: click * purchase} if scoring.converts else {})
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 def item_counts(model: FittedModel) -> np.ndarray:

@@ -56,6 +56,41 @@ class CrossLayer(nn.Module):
         return torch.addcmul(crossed, inputs, mapped)
 
 
+class Examination(nn.Module):
+    """The log of the probability that a place in a list is looked at at all: 0 at the first, falling from there.
+
+    Parameters
+    ----------
+    edges : Tensor, shape (1, num_bins + 1)
+        Bins of the log of the place.
+
+    Attributes
+    ----------
+    usual : Tensor
+        What stands for a place that is not known: that of the mean probability.
+
+    Source: Craswell et al. 2008, the position-based model; Guo et al. 2019 (PAL), eq. 2.
+    """
+
+    def __init__(self, edges: Tensor) -> None:
+        super().__init__()
+        self.bins = PiecewiseLinear(edges)
+        self.falls = nn.Parameter(torch.full((edges.shape[1] - 1,), -2.0))
+        self.register_buffer("usual", torch.zeros(()))
+        self.usual: Tensor
+
+    def forward(self, log_place: Tensor) -> Tensor:
+        """Shape (num_pairs,), NaN where unknown, to the same."""
+        known = ~torch.isnan(log_place)
+        found = -self.bins(log_place.nan_to_num()[:, None]) @ functional.softplus(self.falls)
+        return torch.where(known, found, self.usual)
+
+    @torch.no_grad()
+    def settle(self, log_place: Tensor) -> None:
+        """Take the mean over these places for `usual`."""
+        self.usual.copy_(self(log_place[~torch.isnan(log_place)]).exp().mean().log())
+
+
 class ScoringNetwork(nn.Module):
     """Logits of a click and, given a click, of a purchase.
 
@@ -65,12 +100,14 @@ class ScoringNetwork(nn.Module):
         Of the features as they come.
     edges : Tensor, shape (num_features, num_bins + 1)
         Of the bins.
+    place_edges : Tensor, shape (1, num_bins + 1), optional
+        Of the log of the place in a list, where what it does to clicks is a factor of its own.
 
     Source: Wang et al. 2021 (DCN-v2), the parallel form; Ma et al. 2018 (ESMM) for the two heads. Differs: features in
     bins, cross layers that start as the identity, one body for both heads.
     """
 
-    def __init__(self, mean: Tensor, deviation: Tensor, edges: Tensor) -> None:
+    def __init__(self, mean: Tensor, deviation: Tensor, edges: Tensor, place_edges: Tensor | None = None) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
@@ -84,18 +121,27 @@ class ScoringNetwork(nn.Module):
         self.deep_heads = nn.Linear(HIDDEN, 2, bias=False)
         for weight in (self.heads.weight, self.heads.bias, self.deep_heads.weight):
             nn.init.zeros_(weight)
+        self.examination = None if place_edges is None else Examination(place_edges)
 
     @classmethod
     def like(cls, state: Mapping[str, Tensor]) -> ScoringNetwork:
         """The network that a state dict was taken from."""
         mean = state["mean"]
         num_bins = state["bins.per_width"].shape[1]
-        network = cls(mean, state["deviation"], torch.zeros(len(mean), num_bins + 1))
+        falls = state.get("examination.falls")
+        place_edges = None if falls is None else torch.zeros(1, len(falls) + 1)
+        network = cls(mean, state["deviation"], torch.zeros(len(mean), num_bins + 1), place_edges)
         network.load_state_dict(state)
         return network.eval().requires_grad_(requires_grad=False)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Shape (num_pairs, num_features), NaN where unknown, to logits, shape (num_pairs, 2)."""
+    def forward(self, features: Tensor, log_place: Tensor | None = None) -> Tensor:
+        """Shape (num_pairs, num_features), NaN where unknown, to logits, shape (num_pairs, 2).
+
+        Parameters
+        ----------
+        log_place : Tensor, shape (num_pairs,), optional
+            Of the place in a list, NaN where unknown; read where the network has an examination.
+        """
         known = torch.where(torch.isnan(features), self.mean, features)
         scaled = ((known - self.mean) / self.deviation).clamp(-FAR, FAR)
         inputs = torch.cat([scaled, self.bins(known)], dim=1)
@@ -104,7 +150,11 @@ class ScoringNetwork(nn.Module):
             crossed = cross(inputs, crossed)
         crossed = functional.dropout(crossed, DROPOUT, self.training)
         logits: Tensor = self.heads(crossed) + self.deep_heads(self.deep(inputs))
-        return logits
+        if self.examination is None or log_place is None:
+            return logits
+        log_click = functional.logsigmoid(logits[:, 0]) + self.examination(log_place)
+        click = log_click - torch.log1p(-log_click.exp().clamp(max=1 - 1e-6))  # the logit of the product
+        return torch.stack([click, logits[:, 1]], dim=1)
 
 
 def scoring_loss(

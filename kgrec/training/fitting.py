@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 import platform
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from safetensors.torch import save_file
 
 from kgrec.config import TEMPERATURES, RecommenderConfig
 from kgrec.data import columns as c
@@ -27,20 +24,21 @@ from kgrec.models.fitted import FittedModel
 from kgrec.models.fusion import KNOWLEDGE
 from kgrec.models.network import RecommenderNetwork
 from kgrec.models.node_features import add_text
-from kgrec.models.serving import ItemVectors, UserSide
+from kgrec.models.serving import UserSide
 from kgrec.tensors.clicks import click_examples
 from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary
-from kgrec.training.loop import Run, Training, TrainingData
+from kgrec.training.arms import Arm, item_vectors, train
+from kgrec.training.engine import Engine
+from kgrec.training.loop import Training
+from kgrec.training.options import FitOptions
+from kgrec.training.plan import TrainingData
+from kgrec.training.run import Run
 
-logger = logging.getLogger(__name__)
 Validate = Callable[[FittedModel], float]
-
-PILOT = 320  # steps, about, after which the temperature is chosen
-NEAR = 0.9  # of the best validation metric so far: a temperature that is below it half way is given up
 
 
 def fit_model(
@@ -49,31 +47,31 @@ def fit_model(
     config: RecommenderConfig,
     *,
     seed: int,
-    device: torch.device,
+    options: FitOptions,
     ordered: bool = True,
     validate: Validate | None = None,
-    checkpoint: Path | None = None,
-    progress: bool = False,
 ) -> tuple[FittedModel, HeteroData]:
     """Train on the events of `dataset` alone; the model, and the graph with the features it was given.
 
     Parameters
     ----------
+    options : FitOptions
     ordered : bool
         Whether the order of a user's events means anything, where they have one.
     validate : callable, optional
         The validation metric of a model, higher is better.
-    checkpoint : Path, optional
-        File that always holds the weights of the best epoch so far (safetensors).
 
     Raises
     ------
     DataError
         If there is no interaction to train on.
+    SavedModelError
+        If the checkpoint to go on from is that of another training.
     """
     interactions = dataset.interactions
     if not interactions.height:
         raise DataError(f"fit: no interaction to train on ({dataset.events.height:,} events in all)")
+    engine, device = Engine(options.machine), options.machine.device
     items = Vocabulary(dataset.items[c.ITEM_ID])
     users = Vocabulary(dataset.events[c.USER_ID].unique(maintain_order=True))
     profile_columns = ProfileColumns.fit(dataset.users) if config.use_profiles else ProfileColumns()
@@ -83,13 +81,13 @@ def fit_model(
     user_side = UserSide(len(users), profile_columns.size, histories.ordered)
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"examples"]))
     examples = click_examples(dataset.events, histories, users, items, draws)
-    data = features(graph, items, config, seed=seed, device=device, progress=progress)
+    with engine.first_before_others():
+        data = features(graph, items, config, seed=seed, device=device, progress=options.progress)
     titles = (
         dataset.items[c.TITLE] if c.TITLE in dataset.items.columns else pl.Series([None] * len(items), dtype=pl.String)
     )
 
-    def start(temperature: float) -> tuple[FittedModel, RecommenderNetwork, Training]:
-        """A model, its network and the training of both, not begun."""
+    def start(temperature: float) -> Arm:
         settings = replace(config, temperature=temperature)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_stream(seed, b"network"))
@@ -104,47 +102,42 @@ def fit_model(
             histories=histories,
             profile_columns=profile_columns,
             network=network.serving,
-            vectors=_vectors(network),
+            vectors=item_vectors(network),
             graph=graph,
             click_basis=examples.basis,
         )
 
         def watch() -> float:
-            model.vectors = _vectors(network)
+            model.vectors = item_vectors(network)
             return validate(model) if validate else 0.0
 
-        training = Training(
-            Run(network, TrainingData(histories, examples), settings, seed, device),
-            validate=watch if validate else None,
-            on_best=(lambda: _checkpoint(network, checkpoint)) if checkpoint else None,
-            progress=progress,
-        )
-        return model, network, training
+        run = Run(network, TrainingData(histories, examples), settings, seed, engine)
+        return Arm(model, network, Training(run, validate=watch if validate else None, progress=options.progress))
 
     temperatures = _temperatures(config, ordered=histories.ordered, chooses=validate is not None)
-    arms = {temperature: start(temperature) for temperature in temperatures}
-    tried: dict[float, float] = {}
-    for _ in range(2 if len(arms) > 1 else 0):
-        tried |= {temperature: arm[2].advance(PILOT // 2).best for temperature, arm in arms.items()}
-        least = NEAR * max(tried[temperature] for temperature in arms)
-        arms = {temperature: arm for temperature, arm in arms.items() if tried[temperature] >= least}
-        if len(arms) == 1:
-            break
-    best = arms.pop(max(arms, key=lambda temperature: arms[temperature][2].best))
-    arms.clear()  # the others' weights
-    model, network, training = best
-    log = training.finish()
-    model.vectors = _vectors(network)
+    of = {"config": config.to_dict(), "seed": seed, "data": dataset.fingerprint(), "graph": _sizes(graph)}
+    with engine.same_bits():
+        arm, tried = train(start, temperatures, options, of, is_first=engine.is_first)
+    model = arm.model
+    model.vectors = item_vectors(arm.network)
     model.network.eval().requires_grad_(requires_grad=False)
     model.about = {
         "seed": seed,
         "data": dataset.fingerprint(),
         "device": str(device),
+        "processes": engine.num_processes,
+        "precision": options.machine.precision,
         **about(),
-        "temperatures": {f"{temperature:g}": found for temperature, found in tried.items()},
-        "training": log.to_dict(),
+        "temperatures": tried,
+        "training": arm.training.log.to_dict(),
     }
     return model, data
+
+
+def _sizes(graph: KnowledgeGraph) -> dict[str, int]:
+    """How many nodes and edges of each type."""
+    edges = {"-".join(edge_type): table.height for edge_type, table in graph.edges.items()}
+    return {label: table.height for label, table in graph.nodes.items()} | edges
 
 
 def _temperatures(config: RecommenderConfig, *, ordered: bool, chooses: bool) -> tuple[float, ...]:
@@ -200,15 +193,3 @@ def about() -> dict[str, Any]:
 
 def _stream(seed: int, name: bytes) -> int:
     return int(np.random.SeedSequence([seed, *name]).generate_state(1, np.uint64)[0] >> np.uint64(2))
-
-
-@torch.no_grad()
-def _vectors(network: RecommenderNetwork) -> ItemVectors:
-    vectors = network.item_vectors()
-    return ItemVectors(*(part.detach().clone() for part in (vectors.source, vectors.target, vectors.bias)))
-
-
-def _checkpoint(network: RecommenderNetwork, file: Path) -> None:
-    part = file.with_suffix(".part")
-    save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, part)
-    part.replace(file)

@@ -21,7 +21,8 @@ import polars as pl
 import torch
 
 import kgrec
-from kgrec.training import loop
+from kgrec.training.plan import Planner, Step
+from kgrec.training.run import Run
 
 USERS, ITEMS, EVENTS, ATTRIBUTES = 1_000_000, 200_000, 20_000_000, 8
 
@@ -56,7 +57,7 @@ def measure(share: float, steps: int) -> None:
     recommender.recommend(some.to_list(), k=20)
     moments.append(time.perf_counter())
     names = ("dataset", "graph", "features and network", "steps", "closed form", f"{len(some):,} lists")
-    step = float(np.median(np.subtract(clock.ends, clock.starts)))
+    step = float(np.median(clock.seconds()))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     triples = sum(table.height for table in graph.edges.values())
     print(
@@ -75,21 +76,28 @@ class StepClock:
     def __init__(self, most: int) -> None:
         self.starts: list[float] = []
         self.ends: list[float] = []
-        self.planned = 0
-        step, batches = loop.Run._step, loop.Run._batches
+        self.planned = self.events = 0
+        step, batches = Run._step, Planner.batches
 
-        def timed(run: loop.Run, window: np.ndarray) -> dict[str, float]:
-            self.starts.append(time.perf_counter())
-            losses = step(run, window)
+        def timed(run: Run, planned: Step) -> dict[str, torch.Tensor]:
+            losses = step(run, planned)
+            if run.device.type == "cuda":
+                torch.cuda.synchronize()
             self.ends.append(time.perf_counter())
+            self.events += planned.num_targets
             return losses
 
-        def first(run: loop.Run) -> list[np.ndarray]:
-            planned = batches(run)
+        def first(planner: Planner) -> list[np.ndarray]:
+            planned = batches(planner)
             self.planned = len(planned)
+            self.starts.append(time.perf_counter())
             return planned[:most] if most else planned
 
-        loop.Run._step, loop.Run._batches = timed, first  # type: ignore[method-assign]
+        Run._step, Planner.batches = timed, first  # type: ignore[method-assign]
+
+    def seconds(self) -> np.ndarray:
+        """Of each step: planning, losses, gradients, the step itself."""
+        return np.diff([self.starts[0], *self.ends])
 
 
 def made_up_shop(share: float) -> kgrec.Dataset:

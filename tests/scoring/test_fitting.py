@@ -26,10 +26,11 @@ LIKED, OTHER, SECOND, BUYS = 0.8, 0.2, 0.4, 0.4
 MOMENT = ["user_id", "item_id", "timestamp", "position"]
 
 
-def shop(num_users: int = 250, turns: int = 12) -> tuple[kgrec.Split, pl.DataFrame]:
+def shop(num_users: int = 250, turns: int = 12, kept: float = 1.0) -> tuple[kgrec.Split, pl.DataFrame]:
     """Lists of two items; a click's probability is that of the colour, less in the second place; 40 % of clicks buy.
 
-    Split by time; with it the impressions and the true probability of each.
+    Split by time; with it all impressions and the true probability of each. Of those without a click the split holds
+    a share.
     """
     rng = np.random.default_rng(0)
     before = checkerboard(num_users).events
@@ -50,7 +51,9 @@ def shop(num_users: int = 250, turns: int = 12) -> tuple[kgrec.Split, pl.DataFra
     dataset = kgrec.Dataset(
         items=tiny_items(),
         events=pl.concat([before.select(later.columns), later]),
-        impressions=impressions.drop("chance"),
+        impressions=impressions.drop("chance").filter(
+            (pl.col("label") == 1) | pl.Series(rng.random(impressions.height) < kept)
+        ),
     )
     return dataset.split("temporal", (0.6, 0.2, 0.2)), impressions
 
@@ -155,7 +158,7 @@ def test_fit_to_the_pairs_of_one_user_learns_what_it_likes(ranker: FittedModel) 
     assert module is not None
     assert module.features is not None
     columns = module.features.columns(found.pairs, ranker.histories, np.ones(12, dtype=np.int64))
-    click = module.logits(module.matrix(columns, 300))[:, 0]
+    click = module.logits(columns, 300)[:, 0]
     assert click[found.clicked == 1].mean() > click[found.clicked == 0].mean() + 1
 
 

@@ -1,0 +1,211 @@
+"""What each step of a training is of: index work alone, the same on every process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kgrec.config import RecommenderConfig
+from kgrec.tensors.clicks import ClickExamples
+from kgrec.tensors.sequences import Batch, Histories, Windows, cut_windows, pad
+from kgrec.training.losses import draw_candidates
+
+EVENTS, MOST_STEPS = 2048, 1000  # of a step, and of an epoch: with more events the steps are larger
+POOL = 16  # batches that are sorted by length together
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What the weights are fitted on."""
+
+    histories: Histories
+    examples: ClickExamples
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """Candidates of some targets, what to add to their scores, and the column of each target among them."""
+
+    candidates: Tensor
+    correction: Tensor
+    column: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Labelled pairs of a step, each of shape (num_pairs,).
+
+    Attributes
+    ----------
+    line, place : Tensor of int64
+        Row of the batch, and how many of its events came before.
+    item : Tensor of int64
+    label : Tensor, float32
+    """
+
+    line: Tensor
+    place: Tensor
+    item: Tensor
+    label: Tensor
+
+    @staticmethod
+    def cat(parts: Sequence[Shown]) -> Shown:
+        """All of the parts, one after the other."""
+        return Shown(*(torch.cat([getattr(part, one.name) for part in parts]) for one in fields(Shown)))
+
+    def lines(self, begin: int, end: int) -> Shown:
+        """The pairs of some rows of the batch, counted from `begin`."""
+        inside = (self.line >= begin) & (self.line < end)
+        return Shown(self.line[inside] - begin, self.place[inside], self.item[inside], self.label[inside])
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Windows of histories, which of their events are to be predicted among which items, and labelled pairs.
+
+    Attributes
+    ----------
+    is_target : Tensor of bool, shape (batch, length)
+    softmaxes : list of Softmax
+        Each of some of the targets, in the order of `is_target`.
+    """
+
+    batch: Batch
+    is_target: Tensor
+    softmaxes: list[Softmax]
+    shown: Shown
+
+    def __len__(self) -> int:
+        return len(self.is_target)
+
+    @property
+    def num_targets(self) -> int:
+        return sum(len(softmax.column) for softmax in self.softmaxes)
+
+    def lines(self, begin: int, end: int) -> Step:
+        """The step of some rows of the batch; the softmaxes keep all of their candidates."""
+        if (begin, end) == (0, len(self)):
+            return self
+        first, last = int(self.is_target[:begin].sum()), int(self.is_target[:end].sum())
+        softmaxes, at = [], 0
+        for softmax in self.softmaxes:
+            column = softmax.column[max(first - at, 0) : max(last - at, 0)]
+            at += len(softmax.column)
+            if len(column):
+                softmaxes.append(Softmax(softmax.candidates, softmax.correction, column))
+        batch = Batch(*(getattr(self.batch, part.name)[begin:end] for part in fields(Batch)))
+        return Step(batch, self.is_target[begin:end], softmaxes, self.shown.lines(begin, end))
+
+
+class Planner:
+    """Deals the windows of all histories out to steps, and draws what each is compared with.
+
+    Parameters
+    ----------
+    data : TrainingData
+    num_items : int
+    config : RecommenderConfig
+    seed : int
+
+    Attributes
+    ----------
+    numpy, torch : Generator
+        The random streams.
+    steps_per_epoch : int
+    """
+
+    def __init__(self, data: TrainingData, num_items: int, config: RecommenderConfig, seed: int) -> None:
+        self.data, self.num_items, self.config = data, num_items, config
+        streams = np.random.SeedSequence([seed, *b"training"]).spawn(2)
+        self.numpy = np.random.default_rng(streams[0])
+        self.torch = torch.Generator().manual_seed(int(streams[1].generate_state(1)[0]))
+        self.windows: Windows = cut_windows(data.histories, config.history_length)
+        examples = data.examples
+        window_of_example = self.windows.locate(data.histories, examples.user_index, examples.place)
+        self.example_order = np.argsort(window_of_example, kind="stable")
+        self.example_window = window_of_example[self.example_order]
+        shown = np.bincount(window_of_example, minlength=len(self.windows)) > 0
+        self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | shown)
+        self.length = self.windows.stop - self.windows.start
+        events = int(self.length.sum())
+        self.steps_per_epoch = max(1, round(events / (config.batch_size or max(EVENTS, events / MOST_STEPS))))
+
+    def batches(self) -> list[np.ndarray]:
+        """All windows in a random order, in steps of about as many events each, like lengths together."""
+        order = self.numpy.permutation(self.useful)
+        pool = _equal_shares(self.length[order], math.ceil(self.steps_per_epoch / POOL))
+        order = order[np.lexsort((self.length[order], pool))]
+        share = _equal_shares(self.length[order], self.steps_per_epoch)
+        batches = np.split(order, np.flatnonzero(np.diff(share)) + 1)
+        return [batches[place] for place in self.numpy.permutation(len(batches))]
+
+    def step(self, window: np.ndarray) -> Step:
+        """The step of some windows."""
+        windows, histories = self.windows, self.data.histories
+        shuffle = None if histories.ordered else self.numpy
+        batch = pad(histories, windows.row[window], windows.start[window], windows.stop[window], shuffle)
+        is_target = batch.item_index >= 0
+        is_target[:, 0] &= torch.from_numpy(windows.is_first[window])
+        targets = batch.item_index[is_target]
+        softmaxes = self._softmaxes(targets)
+        return Step(batch, is_target, softmaxes, self._shown(window, is_target, targets, softmaxes))
+
+    def _softmaxes(self, targets: Tensor) -> list[Softmax]:
+        """One for about EVENTS of the targets, with candidates of its own: the work grows no faster than the events."""
+        made, column = [], torch.empty(self.num_items, dtype=torch.long)
+        for some in targets.chunk(max(1, round(len(targets) / EVENTS))):
+            candidates, correction = draw_candidates(some, self.num_items, self.config.softmax_items, self.torch)
+            column[candidates] = torch.arange(len(candidates))
+            made.append(Softmax(candidates, correction, column[some]))
+        return made
+
+    def _shown(self, window: np.ndarray, is_target: Tensor, targets: Tensor, softmaxes: Sequence[Softmax]) -> Shown:
+        """What the click loss is of: the given examples; the targets and drawn items too where those hold none."""
+        given, examples = self._given(window), self.data.examples
+        if examples.basis == "impressions":
+            return given
+        line, place = torch.nonzero(is_target, as_tuple=True)
+        liked = Shown(line, place, targets, torch.ones(len(targets)))
+        if examples.basis == "labels":
+            return Shown.cat([liked, given])
+        parts, many = len(softmaxes), self.config.click_negatives
+        drawn = [
+            drawn_items(softmax.candidates, some, len(some) * many, self.num_items, self.torch)
+            for softmax, some in zip(softmaxes, targets.chunk(parts), strict=True)
+        ]
+        row = torch.cat([some.repeat(many) for some in torch.arange(len(targets)).chunk(parts)])
+        return Shown.cat([liked, given, Shown(line[row], place[row], torch.cat(drawn), torch.zeros(len(row)))])
+
+    def _given(self, window: np.ndarray) -> Shown:
+        """The examples of the data in these windows."""
+        examples, order = self.data.examples, self.example_order
+        left = np.searchsorted(self.example_window, window)
+        right = np.searchsorted(self.example_window, window, side="right")
+        rows = order[np.concatenate([np.arange(a, b) for a, b in zip(left, right, strict=True)]).astype(np.int64)]
+        line = np.repeat(np.arange(len(window)), right - left)
+        begin = self.windows.start[window][line] - self.data.histories.start[examples.user_index[rows]]
+        place = examples.place[rows] - begin
+        return Shown(
+            *(torch.from_numpy(part) for part in (line, place, examples.item_index[rows], examples.label[rows]))
+        )
+
+
+def drawn_items(candidates: Tensor, targets: Tensor, size: int, num_items: int, generator: torch.Generator) -> Tensor:
+    """Items at random, each as likely as the next, out of the candidates alone: few vectors need be made."""
+    own = len(torch.unique(targets))
+    place = torch.randint(num_items, (size,), generator=generator)
+    if len(candidates) < num_items:  # the targets come first and stand for themselves
+        place = torch.where(place < own, place, torch.randint(own, len(candidates), (size,), generator=generator))
+    return candidates[place]
+
+
+def _equal_shares(length: np.ndarray, count: int) -> np.ndarray:
+    """Which of `count` shares each window falls in, in order, so that all hold about as many events."""
+    before = np.cumsum(length) - length
+    share: np.ndarray = before * count // max(int(length.sum()), 1)
+    return share

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+
+import kgrec
+from kgrec.errors import ConfigError, SavedModelError
+from tests.tiny import SMALL, checkerboard
+
+CONFIG = dataclasses.replace(SMALL, epochs=60, patience=2, averaging=0.9, batch_size=8)
+
+
+class Stop(Exception):
+    """A kill, as far as a training can see."""
+
+
+class Watching:
+    """A tracker that notes what it is told, and ends the training after so many looks."""
+
+    def __init__(self, looks: int = 1000) -> None:
+        self.rows: list[tuple[int, dict[str, float]]] = []
+        self.looks, self.closed = looks, 0
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        self.rows.append((step, dict(values)))
+        if len(self.rows) == self.looks:
+            raise Stop
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture(scope="module")
+def split() -> kgrec.Split:
+    return checkerboard().split("leave_last_out")
+
+
+def weights(recommender: kgrec.KGRecommender) -> dict[str, torch.Tensor]:
+    model = recommender.model_
+    return {**model.network.state_dict(), "source": model.vectors.source, "target": model.vectors.target}
+
+
+@pytest.mark.parametrize(("patience", "epochs"), [(2, 60), (None, 6)])
+@pytest.mark.parametrize("looks", [1, 5])
+def test_fit_that_is_stopped_and_resumed_gives_the_model_of_one_without_a_break(
+    split: kgrec.Split, tmp_path: Path, patience: int | None, epochs: int, looks: int
+) -> None:
+    config = dataclasses.replace(CONFIG, patience=patience, epochs=epochs)
+    whole = kgrec.KGRecommender(config, device="cpu", seed=3).fit(split.train, split.validation)
+    file = tmp_path / "state.safetensors"
+    with pytest.raises(Stop):
+        kgrec.KGRecommender(config, device="cpu", seed=3).fit(
+            split.train, split.validation, checkpoint=file, tracker=Watching(looks)
+        )
+    assert file.is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    torch.manual_seed(99)  # what the caller does in between changes nothing
+    again = kgrec.KGRecommender(config, device="cpu", seed=3).fit(
+        split.train, split.validation, checkpoint=file, resume=True
+    )
+    first, second = weights(whole), weights(again)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert whole.evaluate(split.test) == again.evaluate(split.test)
+    logs = [one.model_.about["training"]["rows"] for one in (whole, again)]
+    assert [row["ranking_loss"] for row in logs[0]] == [row["ranking_loss"] for row in logs[1]]
+
+
+def test_resume_with_other_settings_or_data_raises(split: kgrec.Split, tmp_path: Path) -> None:
+    file = tmp_path / "state.safetensors"
+    fit = kgrec.KGRecommender(dataclasses.replace(CONFIG, epochs=1), device="cpu").fit
+    fit(split.train, split.validation, checkpoint=file)
+    other = checkerboard(seed=1).split("leave_last_out")
+    with pytest.raises(SavedModelError, match=r"another 'config', 'data'"):
+        kgrec.KGRecommender(CONFIG, device="cpu").fit(other.train, other.validation, checkpoint=file, resume=True)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(SavedModelError, match="not the checkpoint of a training"):
+        fit(split.train, split.validation, checkpoint=file, resume=True)
+    fit(split.train, split.validation, checkpoint=tmp_path / "none yet", resume=True)
+
+
+def test_fit_tells_its_tracker_every_look_once_and_closes_it(split: kgrec.Split) -> None:
+    tracker = Watching()
+    config = dataclasses.replace(CONFIG, epochs=3)
+    model = kgrec.KGRecommender(config, device="cpu").fit(split.train, split.validation, tracker=tracker).model_
+    assert tracker.closed == 1
+    rows = model.about["training"]["rows"]
+    assert [step for step, _ in tracker.rows] == [int(row["epoch"]) for row in rows]
+    assert [values["validation"] for _, values in tracker.rows] == [row["validation"] for row in rows]
+
+
+def test_fit_with_tensorboard_writes_scalars_that_can_be_read(split: kgrec.Split, tmp_path: Path) -> None:
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    config = dataclasses.replace(CONFIG, epochs=4, patience=None)
+    kgrec.KGRecommender(config, device="cpu").fit(
+        split.train, tracker="tensorboard", checkpoint=tmp_path / "state.safetensors"
+    )
+    found = event_accumulator.EventAccumulator(str(tmp_path)).Reload().Scalars("ranking_loss")
+    assert [event.step for event in found] == [1, 2, 3, 4]
+    assert found[-1].value < found[0].value
+
+
+@pytest.mark.parametrize(("tracker", "words"), [("comet", "expected one of tensorboard"), (object(), "no method log")])
+def test_tracker_that_is_none_raises(split: kgrec.Split, tracker: object, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, tracker=tracker)  # type: ignore[arg-type]

@@ -1,0 +1,82 @@
+"""A step done in shares, on one process or two, is the step done whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+import kgrec
+from tests.tiny import SMALL, checkerboard
+
+# nothing is left out at random: each process has its own dropout
+CONFIG = dataclasses.replace(SMALL, epochs=4, dropout=0.0, user_events=0.0, softmax_items=3, knowledge_epochs=1)
+FIT = """
+import sys, dataclasses, torch, kgrec
+from kgrec.training.device import is_first_process
+from tests.tiny import checkerboard
+from tests.training.test_shares import CONFIG
+split = checkerboard(impressions=True).split("leave_last_out")
+config = dataclasses.replace(CONFIG, patience=1)
+model = kgrec.KGRecommender(config, device="cpu", seed=1).fit(split.train, split.validation).model_
+if is_first_process():
+    torch.save({**model.network.state_dict(), "source": model.vectors.source}, sys.argv[1])
+    print(model.about["processes"], model.about["training"]["best_epoch"])
+"""
+
+
+def fitted(split: kgrec.Split, **changes: object) -> dict[str, torch.Tensor]:
+    precision = changes.pop("precision", "fp32")
+    config = dataclasses.replace(CONFIG, **changes)  # type: ignore[arg-type]
+    model = kgrec.KGRecommender(config, device="cpu", seed=1).fit(split.train, precision=precision).model_  # type: ignore[arg-type]
+    return {**model.network.state_dict(), "source": model.vectors.source}
+
+
+@pytest.mark.parametrize("impressions", [False, True])
+def test_fit_with_each_step_in_three_parts_is_that_in_one(impressions: bool) -> None:
+    split = checkerboard(impressions=impressions).split("leave_last_out")
+    whole, parts = fitted(split), fitted(split, accumulation=3)
+    assert_close(parts, whole, atol=2e-4, rtol=1e-3)
+
+
+def test_fit_in_16_bits_is_near_that_in_32() -> None:
+    split = checkerboard().split("leave_last_out")
+    whole, half = fitted(split), fitted(split, precision="bf16")
+    cosine = (whole["source"] * half["source"]).sum(dim=1)
+    assert cosine.min() > 0.99
+    assert not torch.equal(whole["source"], half["source"])
+
+
+def test_clip_norm_bounds_the_first_step() -> None:
+    split = checkerboard().split("leave_last_out")
+    free, clipped = fitted(split, epochs=1), fitted(split, epochs=1, clip_norm=1e-8)
+    start = fitted(split, epochs=1, learning_rate=1e-8)
+    moved = [(one["source"] - start["source"]).norm() for one in (free, clipped)]
+    assert moved[1] < moved[0]
+
+
+@pytest.mark.timeout(280)
+def test_two_processes_give_the_model_of_one(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    script = tmp_path / "fit.py"
+    script.write_text(FIT, "utf-8")
+    path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    launch = {1: [], 2: ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]}
+    found = {}
+    for number, words in launch.items():
+        file = tmp_path / f"{number}.pt"
+        done = subprocess.run(
+            [sys.executable, *words, str(script), str(file)], env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.stdout.split()[0] == str(number)
+        found[number] = torch.load(file, weights_only=True), done.stdout.split()[1]
+    assert_close(found[2][0], found[1][0], atol=2e-4, rtol=1e-3)
+    assert found[2][1] == found[1][1]
