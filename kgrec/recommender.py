@@ -88,7 +88,6 @@ class KGRecommender:
         resume: bool = False,
         tracker: TrackerName | Tracker | None = None,
         precision: Precision = "fp32",
-        compiled: bool = False,
         deterministic: bool = False,
         progress: bool | None = None,
     ) -> KGRecommender:
@@ -110,8 +109,6 @@ class KGRecommender:
             checkpoint, without one to the folder `runs`.
         precision : "fp32" or "bf16"
             bf16 makes the transformer's and the scores' products in 16 bits; it pays on a GPU.
-        compiled : bool
-            Put the behaviour encoder through `torch.compile`.
         deterministic : bool
             On a GPU too the same bits each time, or an error; a CPU always gives them.
         progress : bool, optional
@@ -136,7 +133,7 @@ class KGRecommender:
         from kgrec.training.tracking import open_tracker
 
         file = None if checkpoint is None else Path(checkpoint)
-        options = FitOptions(Machine(self.device, precision, compiled, deterministic), file, resume)
+        options = FitOptions(Machine(self.device, precision, deterministic), file, resume)
         shown = sys.stderr.isatty() if progress is None else progress
         told = None
         if tracker is not None and is_first_process():

@@ -34,7 +34,6 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the run folder, if any")
     parser.add_argument("--tracker", choices=("tensorboard", "mlflow", "wandb"), help="where to log the training to")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="(default: fp32)")
-    parser.add_argument("--compile", action="store_true", help="put the behaviour encoder through torch.compile")
     parser.add_argument("--deterministic", action="store_true", help="the same bits each time, on a GPU too")
     parser.add_argument(
         "--graph", help="train on the graph in this store (a Bolt URI), not on one made from the dataset"
@@ -65,7 +64,6 @@ def main() -> None:
         resume=args.resume,
         tracker=args.tracker,
         precision=args.precision,
-        compiled=args.compile,
         deterministic=args.deterministic,
         progress=True,
     )

@@ -27,15 +27,12 @@ class Machine:
     device : torch.device
     precision : "fp32" or "bf16"
         bf16: transformer and scores in 16 bits, weights and propagation in 32.
-    compiled : bool
-        Whether the behaviour encoder goes through `torch.compile`.
     deterministic : bool
         Whether torch may use only algorithms that give the same bits each time.
     """
 
     device: torch.device
     precision: Precision = "fp32"
-    compiled: bool = False
     deterministic: bool = False
 
     def __post_init__(self) -> None:

@@ -45,8 +45,6 @@ class Run:
         self.planner = Planner(data, network.num_items, config, seed)
         self.optimizer = torch.optim.AdamW(_groups(network, config.weight_decay), lr=config.learning_rate, fused=True)
         network.serving.scorer.set_base_rate(_base_rate(data.examples, config))
-        if engine.machine.compiled:
-            network.serving.behaviour.compile(dynamic=True)
         self.average = RunningMean(network, config.averaging)
         self.step_size, self.steps = config.learning_rate, 0
 

@@ -1,7 +1,7 @@
 """Training, scoring and ranking on the CPU and on the GPU, where there is one.
 
 On the made-up shop of scale.py (a sixteenth of it unless --share says otherwise), texts off. Printed for each device:
-events trained on per second (median step; in 32 and 16 bits, compiled or not) with the share of the copy bandwidth that
+events trained on per second (median step; in 32 and 16 bits) with the share of the copy bandwidth that
 the optimiser's own traffic alone accounts for; pairs per second of the scoring network beside a bare matmul of its
 weights' shapes and beside the copy bandwidth; users ranked per second.
 """
@@ -40,10 +40,8 @@ def main() -> None:
         about = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
         bandwidth = copy_bandwidth(device)
         print(f"{about}: copies {bandwidth / 1e9:,.0f} GB/s", flush=True)
-        for precision, compiled in (("fp32", False), ("bf16", False), ("bf16", True)):
-            if compiled and device.type == "cpu":
-                continue
-            train(dataset, graph, device, precision, compiled, args.steps, bandwidth)
+        for precision in ("fp32", "bf16"):
+            train(dataset, graph, device, precision, args.steps, bandwidth)
         for rows in (4096, 262_144):
             score(device, rows, bandwidth)
 
@@ -53,7 +51,6 @@ def train(
     graph: kgrec.KnowledgeGraph,
     device: torch.device,
     precision: str,
-    compiled: bool,
     steps: int,
     bandwidth: float,
 ) -> None:
@@ -65,7 +62,7 @@ def train(
         use_text=False, epochs=1, patience=None, use_item_weights=False, use_scoring=False, knowledge_epochs=1
     )
     recommender = kgrec.KGRecommender(config, device=device)
-    recommender.fit(dataset, graph=graph, precision=precision, compiled=compiled)  # type: ignore[arg-type]
+    recommender.fit(dataset, graph=graph, precision=precision)  # type: ignore[arg-type]
     Run._step, Planner.batches = step, batches  # type: ignore[method-assign]
     seconds = float(np.median(clock.seconds()[len(clock.ends) // 4 :]))
     vectors = recommender.model_.vectors.source.numel() + recommender.model_.network.behaviour.own.numel()
@@ -76,7 +73,7 @@ def train(
     recommender.recommend(some, k=20)
     ranked = len(some) / (time.perf_counter() - begun)
     print(
-        f"  training {precision}{' compiled' if compiled else ''}: "
+        f"  training {precision}: "
         f"{clock.events / len(clock.ends) / seconds:,.0f} events/s, a step {seconds * 1e3:.1f} ms, of which the "
         f"optimiser's traffic alone takes {traffic:.1%}; ranking {ranked:,.0f} users/s",
         flush=True,
