@@ -20,6 +20,7 @@ from pathlib import Path
 from command_line import SPLITS, read_split, run_script, settings
 
 import kgrec
+from kgrec.errors import ConfigError
 from kgrec.plots import draw_learning_curves, draw_reliability
 from kgrec.training.device import is_first_process
 
@@ -97,7 +98,7 @@ def draw_curves(recommender: kgrec.KGRecommender, split: kgrec.Split, folder: Pa
         draw_learning_curves(recommender.model_.about["training"]["rows"], folder / "learning_curves.png")
         if split.validation.interactions.height:
             draw_reliability(recommender.reliability(split.validation), folder / "reliability_validation.png")
-    except kgrec.ConfigError as error:
+    except ConfigError as error:
         print(f"no pictures: {error}")
 
 

@@ -16,6 +16,7 @@ import argparse
 import json
 import logging
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from command_line import SPLITS, read_split, run_script, settings
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 import kgrec
+from kgrec.errors import ConfigError
 
 SPACE: dict[str, list[Any]] = {
     "learning_rate": [3e-4, 3e-3, "log"],
@@ -55,6 +57,7 @@ def main() -> None:
     if args.trials is None and args.minutes is None:
         parser.error("give --trials or --minutes")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     logging.basicConfig(level=logging.WARNING)
     _, split = read_split(args.dataset, args.split, args.seed)
     if not split.validation.interactions.height:
@@ -71,7 +74,7 @@ def main() -> None:
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
     )
     if not study.trials:
-        study.enqueue_trial({name: fixed[name] for name in args.space if fixed[name] is not None})
+        study.enqueue_trial({name: fixed[name] for name, form in args.space.items() if lies_in(fixed[name], form)})
     begun = time.perf_counter()
 
     def objective(trial: optuna.Trial) -> float:
@@ -114,7 +117,14 @@ def check_space(space: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         if not (is_choice or is_range):
             faults.append(f'{name!r} is {form!r}, expected [low, high], [low, high, "log"] or ["choice", ...]')
     if faults:
-        raise kgrec.ConfigError("--space: " + "; ".join(faults))
+        raise ConfigError("--space: " + "; ".join(faults))
+
+
+def lies_in(value: Any, form: list[Any]) -> bool:
+    """Whether a value is one of those to try: the first trial starts from the defaults, where it can."""
+    if form[0] == "choice":
+        return value in form[1:]
+    return value is not None and bool(form[0] <= value <= form[1])
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, list[Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,50 @@ def test_train_writes_a_run_folder_that_says_everything(trained: Path) -> None:
     assert len(about["dataset"]["fingerprint"]) == 64
     assert {"config", "versions", "training", "seconds", "split"} <= about.keys()
     assert about["metrics"]["validation"]["recall@10"] >= 0
-    assert (trained / "best.safetensors").is_file()
+    assert not (trained / "training.safetensors").exists()  # of use until the model is saved
+    for picture in ("learning_curves.png", "reliability_validation.png"):
+        assert (trained / picture).read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.timeout(280)
+def test_train_that_is_killed_and_resumed_ends_as_one_that_was_not(shop: Path, tmp_path: Path) -> None:
+    settings = [*FAST[:-1], "epochs=40", "patience=null", "batch_size=8"]
+
+    def command(out: Path) -> list[object]:
+        return ["train.py", shop, "--split", "leave_last_out", "--out", out, "--set", *settings]
+
+    def written(out: Path) -> tuple[object, object]:
+        about = json.loads((out / "run.json").read_text("utf-8"))
+        return about["metrics"], [row["ranking_loss"] for row in about["training"]["rows"]]
+
+    script, *rest = command(tmp_path / "killed")
+    process = subprocess.Popen([sys.executable, ROOT / "scripts" / str(script), *map(str, rest)], cwd=ROOT)
+    checkpoint = tmp_path / "killed" / "training.safetensors"
+    while not checkpoint.exists():
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "killed" / "run.json").exists()
+    run(*command(tmp_path / "killed"), "--resume")
+    run(*command(tmp_path / "whole"))
+    assert written(tmp_path / "killed") == written(tmp_path / "whole")
+
+
+def test_tune_goes_on_where_it_stopped(shop: Path, tmp_path: Path) -> None:
+    space = json.dumps({"learning_rate": [1e-4, 1e-2, "log"], "num_layers": [0, 1], "dropout": ["choice", 0.0, 0.5]})
+    tune = ["tune.py", shop, "--split", "leave_last_out", "--out", tmp_path, "--space", space]
+    fixed = ["--set", *FAST, "use_scoring=false", "use_item_weights=false"]
+    first = run(*tune, "--trials", 2, *fixed)
+    assert first.count("trial ") == 3  # two, and the best
+    second = run(*tune, "--trials", 3, *fixed)
+    assert "trial 2: " in second
+    assert "trial 0: " not in second
+    best = json.loads((tmp_path / "best.json").read_text("utf-8"))
+    assert set(best["settings"]) == {"learning_rate", "num_layers", "dropout"}
+    wrong = run(*tune[:-1], '{"lr": [0, 1], "dropout": 3}', "--trials", 1, status=1)
+    assert "'lr' is no setting" in wrong
+    assert "'dropout' is 3" in wrong
 
 
 def test_evaluate_writes_lists_that_score_as_it_prints(trained: Path, shop: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from kgrec.errors import ConfigError
+
+logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)  # it greets on stderr
 
 Precision = Literal["fp32", "bf16"]
 
