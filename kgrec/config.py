@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from kgrec.errors import ConfigError, raise_faults
 
 KnowledgeModel = Literal["TransE", "DistMult", "ComplEx", "RotatE"]
+ListLoss = Literal["listwise", "pairwise", "rmspe"]
 ValidationMetric = Literal["ndcg", "recall", "mrr", "hit"]
 
 DEFAULT_EVENT_WEIGHTS: dict[str, float] = {
@@ -81,6 +82,9 @@ class RecommenderConfig:
     position_bias: bool = _setting(False, "learn what a place in a list does to clicks apart, as one term of its own")
     use_scoring: bool = _setting(True, "fit the scoring module of clicks and purchases to the validation part")
     list_weight: float = _setting(0.0, "weight of the scoring module's loss over the lists shown", 0.0, 1e6)
+    list_loss: ListLoss = _setting(
+        "listwise", "listwise (softmax), pairwise (logistic) or rmspe: the root of the mean squared error of a list"
+    )
     conversion_weight: float = _setting(0.3, "gamma: weight of the scoring module's loss of purchases", 0.0, 1e6)
     temperature: float | None = _setting(
         None, "of the softmax over cosines; None: 0.1 or 0.2, chosen by validation", 0.001, 10.0
@@ -124,7 +128,8 @@ class RecommenderConfig:
             elif not low <= value <= (float("inf") if high is None else high):
                 bounds = f">= {low:g}" if high is None else f"from {low:g} to {high:g}"
                 faults.append(f"{item.name} is {value!r}, expected {bounds} ({item.metadata['meaning']})")
-        for name, allowed in (("knowledge_model", KnowledgeModel), ("validation_metric", ValidationMetric)):
+        kinds = ("knowledge_model", KnowledgeModel), ("validation_metric", ValidationMetric), ("list_loss", ListLoss)
+        for name, allowed in kinds:
             if getattr(self, name) not in get_args(allowed):
                 faults.append(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(get_args(allowed))}")
         unknown = sorted(set(self.event_weights) - set(DEFAULT_EVENT_WEIGHTS))

@@ -153,6 +153,7 @@ class _Trainer:
             click_weight=1.0,
             ranking_weight=self.config.list_weight,
             conversion_weight=self.config.conversion_weight,
+            list_loss=self.config.list_loss,
         )
 
     @torch.no_grad()

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kgrec.config import ListLoss
+
 CROSSES, RANK, HIDDEN, DROPOUT = 2, 16, 64, 0.2
 FAR = 4.0  # standard deviations at which a feature is cut off
 
@@ -166,6 +168,7 @@ def scoring_loss(
     click_weight: float,
     ranking_weight: float,
     conversion_weight: float,
+    list_loss: ListLoss = "listwise",
 ) -> Tensor:
     """alpha * click + beta * ranking + gamma * conversion, each a mean over the pairs.
 
@@ -176,9 +179,12 @@ def scoring_loss(
         `bought` is NaN where unknown.
     shown_with : Tensor of int64, shape (num_pairs,)
         The list of each pair, -1 for none.
+    list_loss : "listwise", "pairwise" or "rmspe"
+        The ranking loss, over the lists.
 
     Source: Ma et al. 2018 (ESMM), eq. 3: the purchase is predicted over all that was shown, as the product of the two
-    probabilities; Cao et al. 2007 (ListNet), eq. 3, top one, over the clicked pairs of a list.
+    probabilities; Cao et al. 2007 (ListNet), eq. 3, top one, over the clicked pairs of a list; Burges et al. 2005
+    (RankNet), eq. 3, over the pairs of a clicked and an unclicked one.
     """
     loss = click_weight * functional.binary_cross_entropy_with_logits(logits[:, 0], clicked)
     said = ~torch.isnan(bought)
@@ -187,17 +193,45 @@ def scoring_loss(
         nothing = torch.log1p(-both.exp().clamp(max=1 - 1e-6))
         loss = loss - conversion_weight * (bought[said] * both + (1 - bought[said]) * nothing).mean()
     if ranking_weight:
-        loss = loss + ranking_weight * _list_loss(logits[:, 0], clicked, shown_with)
+        loss = loss + ranking_weight * _list_loss(logits[:, 0], clicked, shown_with, list_loss)
     return loss
 
 
-def _list_loss(score: Tensor, clicked: Tensor, shown_with: Tensor) -> Tensor:
-    """Mean over the clicked pairs of -log(share of the list's exponentials)."""
+def _list_loss(score: Tensor, clicked: Tensor, shown_with: Tensor, kind: ListLoss) -> Tensor:
+    """The ranking loss of the pairs that were shown in a list."""
     listed = shown_with >= 0
     _, row = torch.unique(shown_with[listed], return_inverse=True)
     score, clicked = score[listed], clicked[listed]
     if not float(clicked.sum()):
         return score.sum() * 0.0
+    match kind:
+        case "listwise":
+            return _listwise(score, clicked, row)
+        case "pairwise":
+            return _pairwise(score, clicked, row)
+        case "rmspe":
+            squares = (torch.sigmoid(score) - clicked).square()
+            sums = score.new_zeros(2, int(row.max()) + 1)
+            sums = sums.index_add(1, row, torch.stack([squares, torch.ones_like(squares)]))
+            return (sums[0] / sums[1]).clamp(min=1e-12).sqrt().mean()
+
+
+def _pairwise(score: Tensor, clicked: Tensor, row: Tensor) -> Tensor:
+    """Mean over all (clicked, unclicked) of one list of -log of the sigmoid of how much higher the clicked one is."""
+    above, below = torch.nonzero(clicked > 0)[:, 0], torch.nonzero(clicked == 0)[:, 0]
+    below = below[torch.argsort(row[below])]
+    keys = row[below].contiguous()
+    left, right = (torch.searchsorted(keys, row[above], right=side) for side in (False, True))
+    count = right - left
+    if not int(count.sum()):
+        return score.sum() * 0.0
+    line = torch.repeat_interleave(torch.arange(len(above), device=score.device), count)
+    place = torch.arange(len(line), device=score.device) - (count.cumsum(0) - count)[line] + left[line]
+    return -functional.logsigmoid(score[above[line]] - score[below[place]]).mean()
+
+
+def _listwise(score: Tensor, clicked: Tensor, row: Tensor) -> Tensor:
+    """Mean over the clicked pairs of -log(share of the list's exponentials)."""
     top = score.new_full((int(row.max()) + 1,), -torch.inf).scatter_reduce(0, row, score.detach(), "amax")
     total = score.new_zeros(len(top)).index_add(0, row, (score - top[row]).exp())
     return (clicked * (total.log()[row] + top[row] - score)).sum() / clicked.sum()

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from kgrec.config import ListLoss
 from kgrec.scoring.network import CrossLayer, PiecewiseLinear, ScoringNetwork, scoring_loss
 
 WEIGHTS = {"click_weight": 1.0, "ranking_weight": 0.0, "conversion_weight": 0.0}
@@ -66,3 +67,27 @@ def test_loss_over_lists_is_the_share_of_the_clicked() -> None:
         logits, torch.zeros(4), nothing, lists, **WEIGHTS | {"click_weight": 0.0, "ranking_weight": 1.0}
     )
     assert float(without) == 0.0
+
+
+def test_ranking_losses_of_two_lists_are_those_worked_out_by_hand() -> None:
+    # list 7: clicked 2, unclicked 1 and 0; list 9: clicked 0, unclicked 1; the last pair is in no list
+    logits = torch.tensor([[2.0, 0], [1.0, 0], [0.0, 0], [0.0, 0], [1.0, 0], [5.0, 0]])
+    clicked = torch.tensor([1.0, 0, 0, 1, 0, 0])
+    lists = torch.tensor([7, 7, 7, 9, 9, -1])
+
+    def loss(kind: ListLoss) -> float:
+        weights = {"click_weight": 0.0, "ranking_weight": 1.0, "conversion_weight": 0.0}
+        nothing = torch.full((6,), torch.nan)
+        return float(scoring_loss(logits, clicked, nothing, lists, **weights, list_loss=kind))  # type: ignore[arg-type]
+
+    def softplus(value: float) -> float:
+        return math.log1p(math.exp(value))
+
+    def square(score: float, label: int) -> float:
+        return (1 / (1 + math.exp(-score)) - label) ** 2
+
+    both = [math.log(math.e**2 + math.e + 1) - 2, math.log(1 + math.e)]
+    assert loss("listwise") == pytest.approx(sum(both) / 2)
+    assert loss("pairwise") == pytest.approx((softplus(-1) + softplus(-2) + softplus(1)) / 3)
+    first, second = (square(2, 1) + square(1, 0) + square(0, 0)) / 3, (square(0, 1) + square(1, 0)) / 2
+    assert loss("rmspe") == pytest.approx((first**0.5 + second**0.5) / 2)
