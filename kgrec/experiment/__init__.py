@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kgrec.experiment.assignment import assign
+    from kgrec.experiment.interleaving import InterleavingResult, interleave, interleaving_test
     from kgrec.experiment.planning import SampleRatio, detectable_lift, sample_ratio, users_needed
     from kgrec.experiment.rates import Comparison, Rate, arm_rates, compare
     from kgrec.experiment.report import ABReport, ab_report, with_conversions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ABReport",
     "Comparison",
+    "InterleavingResult",
     "Rate",
     "SampleRatio",
     "SequentialTest",
@@ -28,6 +30,8 @@ __all__ = [
     "assign",
     "compare",
     "detectable_lift",
+    "interleave",
+    "interleaving_test",
     "sample_ratio",
     "sequential_test",
     "users_needed",
@@ -37,6 +41,7 @@ __all__ = [
 _HOME = {
     "ABReport": "report",
     "Comparison": "rates",
+    "InterleavingResult": "interleaving",
     "Rate": "rates",
     "SampleRatio": "planning",
     "SequentialTest": "sequential",
@@ -45,6 +50,8 @@ _HOME = {
     "assign": "assignment",
     "compare": "rates",
     "detectable_lift": "planning",
+    "interleave": "interleaving",
+    "interleaving_test": "interleaving",
     "sample_ratio": "planning",
     "sequential_test": "sequential",
     "users_needed": "planning",
