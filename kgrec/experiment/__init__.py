@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kgrec.experiment.assignment import assign
     from kgrec.experiment.interleaving import InterleavingResult, interleave, interleaving_test
+    from kgrec.experiment.off_policy import PolicyValue, policy_value
     from kgrec.experiment.planning import SampleRatio, detectable_lift, sample_ratio, users_needed
     from kgrec.experiment.rates import Comparison, Rate, arm_rates, compare
     from kgrec.experiment.report import ABReport, ab_report, with_conversions
@@ -22,6 +23,7 @@ __all__ = [
     "ABReport",
     "Comparison",
     "InterleavingResult",
+    "PolicyValue",
     "Rate",
     "SampleRatio",
     "SequentialTest",
@@ -32,6 +34,7 @@ __all__ = [
     "detectable_lift",
     "interleave",
     "interleaving_test",
+    "policy_value",
     "sample_ratio",
     "sequential_test",
     "users_needed",
@@ -42,6 +45,7 @@ _HOME = {
     "ABReport": "report",
     "Comparison": "rates",
     "InterleavingResult": "interleaving",
+    "PolicyValue": "off_policy",
     "Rate": "rates",
     "SampleRatio": "planning",
     "SequentialTest": "sequential",
@@ -52,6 +56,7 @@ _HOME = {
     "detectable_lift": "planning",
     "interleave": "interleaving",
     "interleaving_test": "interleaving",
+    "policy_value": "off_policy",
     "sample_ratio": "planning",
     "sequential_test": "sequential",
     "users_needed": "planning",
