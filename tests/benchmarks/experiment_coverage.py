@@ -119,28 +119,26 @@ def policy_rows(rng: np.random.Generator, users: int, each: float, sharpness: fl
 
 def alarms(args: argparse.Namespace) -> None:
     """The test after every row: how often it ever leaves out the true difference, and how often it finds one."""
-    print(
-        f"sequential, {args.runs} runs: users, rows, rate, lift: ever leaves out the truth | a 95% interval every row"
-    )
-    for users, rows, rate, lift in (
-        (2000, 10_000, 0.05, 0.0),
-        (2000, 10_000, 0.2, 0.0),
-        (300, 10_000, 0.1, 0.0),
-        (10_000, 20_000, 0.1, 0.0),
-        (4000, 20_000, 0.1, 0.3),
+    print(f"sequential, {args.runs} runs looked at after every row; 'wrong': an interval ever left out the truth")
+    for users, rows, rate, lift, expected in (
+        (2000, 8000, 0.2, 0.0, 0.1),
+        (2000, 8000, 0.2, 0.0, 0.3),
+        (300, 8000, 0.1, 0.0, 0.3),
+        (2000, 8000, 0.05, 0.0, 0.5),
+        (2000, 8000, 0.2, 0.3, 0.3),
     ):
         wrong = plain_wrong = decided = 0
         for run in range(args.runs):
             shown = stream(np.random.default_rng([args.seed, run]), users, rows, rate=rate, lift=lift)
-            test = sequential_test(shown, "control", "treatment")
+            test = sequential_test(shown, "control", "treatment", expected_lift=expected)
             looks = test.looks.filter(pl.col("high").is_finite())
             truth = rate * lift
             wrong += looks.filter(~pl.lit(truth).is_between("low", "high")).height > 0
             plain_wrong += looks.filter((pl.col("difference") - truth).abs() > Z * pl.col("standard_error")).height > 0
             decided += test.is_decided
         print(
-            f"{users:6,} {rows:7,} {rate:5.2f} {lift:5.2f}: {wrong / args.runs:.3f} | {plain_wrong / args.runs:.3f}; "
-            f"decided in {decided / args.runs:.3f}",
+            f"{users:,} users, {rows:,} rows, rate {rate}, lift {lift}, expected {expected}: wrong in "
+            f"{wrong / args.runs:.3f}, plain {plain_wrong / args.runs:.3f}; decided in {decided / args.runs:.3f}",
             flush=True,
         )
 
