@@ -167,9 +167,8 @@ def _running_rate(user: np.ndarray, above: np.ndarray, below: np.ndarray, chosen
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = a_sum / b_sum
         variance = (aa - 2 * rate * ab + rate**2 * bb) / b_sum**2 * users / (users - 1)
-    others = (
-        np.maximum(b_sum - a_sum, 0) if bool((a <= b).all()) else a_sum
-    )  # a share close to 1 is as hard as one near 0
+    # a share close to 1 is as hard as one near 0
+    others = np.maximum(b_sum - a_sum, 0) if bool((a <= b).all()) else a_sum
     ready = (users >= FEWEST_USERS) & (np.minimum(a_sum, others) >= FEWEST_EVENTS) & (variance > 0)
     place = np.cumsum(chosen) - 1
     known, at = place >= 0, np.maximum(place, 0)
