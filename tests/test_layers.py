@@ -34,6 +34,7 @@ SIDES = {
     "evaluation": ["data", "graph"],
     "baselines": ["data", "graph", "tensors", "models", "ranking", "encoders", "evaluation"],
     "testing": ["data", "graph"],
+    "experiment": ["data"],
 }
 COMMON = {"errors", "config", "progress", "columns"}
 ONE_PLACE = ["neo4j", "transformers", "networkx", "lightning_fabric"]

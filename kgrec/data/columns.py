@@ -53,6 +53,14 @@ SCORE = "score"
 CLICK_PROBABILITY = "click_probability"
 CONVERSION_PROBABILITY = "conversion_probability"
 
+# experiments
+ARM = "arm"
+CONVERTED = "converted"  # 0/1: a purchase followed the click
+PROPENSITY = "propensity"  # of what was shown, under the policy that showed it
+TARGET_PROPENSITY = "target_propensity"  # of the same, under the policy asked about
+REWARD_PREDICTION = "reward_prediction"  # what a model expects of what was shown
+TARGET_REWARD_PREDICTION = "target_reward_prediction"  # what it expects of the policy asked about, in the same place
+
 IMPRESSION = "impression"
 EVENT_TYPES = (IMPRESSION, "view", "click", "favourite", "cart", "purchase", "review")
 DEFAULT_EVENT = "click"

@@ -1,0 +1,172 @@
+"""An A/B test in one call: shares, click and conversion rates, lifts, and the test that may be looked at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from kgrec.data import columns as c
+from kgrec.errors import DataError, list_first
+from kgrec.experiment.assignment import Arms
+from kgrec.experiment.checks import check_columns
+from kgrec.experiment.planning import SampleRatio, sample_ratio
+from kgrec.experiment.rates import Comparison, Rate, arm_rates, check_one_arm_each, compare
+from kgrec.experiment.sequential import SequentialTest, sequential_test
+
+CTR, CVR = "CTR", "CVR"
+ATTRIBUTED_WITHIN = 86_400  # seconds from an impression that was clicked to the purchase that counts as its
+_ROW = "__row__"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ABReport:
+    """What an A/B test says.
+
+    Attributes
+    ----------
+    sample_ratio : SampleRatio
+        Look here first.
+    rates : mapping of (metric, arm) to Rate
+    comparisons : sequence of Comparison
+        Each metric and arm against the control.
+    sequential : mapping of arm to SequentialTest
+        The click rate of each arm against the control's, row by row.
+    rows_left_out : int
+        Impressions of users without an arm.
+    """
+
+    sample_ratio: SampleRatio
+    rates: Mapping[tuple[str, str], Rate]
+    comparisons: tuple[Comparison, ...]
+    sequential: Mapping[str, SequentialTest]
+    rows_left_out: int
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """Columns metric, arm, num_users, events, trials, rate, low, high, standard_error; one row a rate."""
+        names = ("num_users", "events", "trials", "value", "low", "high", "standard_error")
+        rows = [
+            {"metric": rate.metric, c.ARM: rate.arm}
+            | {"rate" if name == "value" else name: getattr(rate, name) for name in names}
+            for rate in self.rates.values()
+        ]
+        return pl.DataFrame(rows)
+
+    def __str__(self) -> str:
+        lines = [str(self.sample_ratio), *map(str, self.rates.values()), *map(str, self.comparisons)]
+        lines += [f"CTR at any time, {test}" for test in self.sequential.values()]
+        if self.rows_left_out:
+            lines.append(f"{self.rows_left_out:,} impressions of users without an arm are left out")
+        return "\n".join(lines)
+
+
+def ab_report(
+    impressions: pl.DataFrame,
+    assignment: pl.DataFrame,
+    events: pl.DataFrame | None = None,
+    *,
+    control: str = "control",
+    shares: Arms | None = None,
+    level: float = 0.95,
+) -> ABReport:
+    """Compare the arms of an experiment by what was shown and clicked.
+
+    Parameters
+    ----------
+    impressions : polars.DataFrame
+        Columns user_id, label (1 = clicked), and timestamp where the rows are not in order of time; converted (0/1) for
+        the conversion rate, if `events` don't say it.
+    assignment : polars.DataFrame
+        Columns user_id, arm, as `assign` gives them.
+    events : polars.DataFrame, optional
+        Columns user_id, item_id, event, timestamp: the purchases make `converted` (`with_conversions`).
+    control : str
+        The arm that the others are held against.
+    shares : mapping of arm to share, optional
+        As given to `assign`; None: equal ones.
+
+    Returns
+    -------
+    ABReport
+        CTR: clicks / impressions. CVR: clicks followed by a purchase / clicks. Every arm is held against the control on
+        its own: nothing is corrected for there being several.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, a value can't be, the control has no user, or a user is in two arms.
+
+    Examples
+    --------
+    An A/A test on the sample shop::
+
+        dataset = kgrec.read_dataset("data/shop")
+        shown = dataset.events.filter(pl.col("event") == "impression")
+        print(ab_report(shown, assign(shown["user_id"], experiment="nothing new"), dataset.events))
+    """
+    what = "A/B report"
+    check_columns(assignment, [c.USER_ID, c.ARM], f"{what}, assignment")
+    check_columns(impressions, [c.USER_ID, c.LABEL], f"{what}, impressions")
+    check_one_arm_each(assignment, what)
+    arms = assignment[c.ARM].unique().sort().to_list()
+    if control not in arms:
+        raise DataError(f"{what}: no user is in the control arm {control!r}; the arms are {list_first(arms)}")
+    shown = impressions if events is None else with_conversions(impressions, events)
+    pairs = assignment.select(c.USER_ID, c.ARM).unique()
+    rows = shown.drop(c.ARM, strict=False).join(pairs, on=c.USER_ID, how="inner", maintain_order="left")
+    rates = {(CTR, arm): rate for arm, rate in arm_rates(rows, metric=CTR, level=level).items()}
+    if c.CONVERTED in rows.columns:
+        found = arm_rates(rows, c.CONVERTED, c.LABEL, metric=CVR, level=level)
+        rates |= {(CVR, arm): rate for arm, rate in found.items()}
+    seen = [arm for arm in arms if (CTR, arm) in rates]
+    if control not in seen:
+        raise DataError(f"{what}: no impression is of a user of the control arm {control!r}")
+    others = [arm for arm in seen if arm != control]
+    return ABReport(
+        sample_ratio(rows, shares or arms),
+        rates,
+        tuple(compare(rates[metric, control], rate) for (metric, arm), rate in rates.items() if arm != control),
+        {arm: sequential_test(rows, control, arm, level=level) for arm in others},
+        impressions.height - rows.height,
+    )
+
+
+def with_conversions(impressions: pl.DataFrame, events: pl.DataFrame, within: int = ATTRIBUTED_WITHIN) -> pl.DataFrame:
+    """Add `converted`: whether a purchase of the item by the user followed the click on it.
+
+    A purchase counts for the latest clicked impression of that item before it, so no purchase counts twice.
+
+    Parameters
+    ----------
+    impressions : polars.DataFrame
+        Columns user_id, item_id, timestamp (UTC epoch seconds), label.
+    events : polars.DataFrame
+        Columns user_id, item_id, event, timestamp.
+    within : int
+        Seconds from impression to purchase, at most.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or a value in one.
+
+    Examples
+    --------
+    >>> shown = {"user_id": ["u"] * 3, "item_id": [*"aab"], "timestamp": [10, 20, 20], "label": [1, 1, 0]}
+    >>> bought = {"user_id": ["u"] * 2, "item_id": [*"ab"], "timestamp": [30, 30], "event": ["purchase"] * 2}
+    >>> with_conversions(pl.DataFrame(shown), pl.DataFrame(bought))["converted"].to_list()
+    [0, 1, 0]
+    """
+    check_columns(impressions, [c.USER_ID, c.ITEM_ID, c.TIMESTAMP, c.LABEL], "conversions, impressions")
+    check_columns(events, [c.USER_ID, c.ITEM_ID, c.EVENT, c.TIMESTAMP], "conversions, events")
+    pair = [c.USER_ID, c.ITEM_ID]
+    numbered = impressions.with_row_index(_ROW)
+    clicks = numbered.filter(pl.col(c.LABEL) == 1).select(*pair, c.TIMESTAMP, _ROW).sort(c.TIMESTAMP)
+    bought = events.filter(pl.col(c.EVENT) == "purchase").select(*pair, c.TIMESTAMP).sort(c.TIMESTAMP)
+    credited = bought.join_asof(
+        clicks, on=c.TIMESTAMP, by=pair, strategy="backward", tolerance=within, check_sortedness=False
+    )
+    followed = numbered[_ROW].is_in(credited[_ROW].drop_nulls().unique().implode())
+    return impressions.with_columns(followed.cast(pl.Int8).alias(c.CONVERTED))
