@@ -25,6 +25,7 @@ from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel
 from kgrec.models.fusion import KNOWLEDGE
+from kgrec.models.fusion_parts import fusion_parts
 from kgrec.models.network import RecommenderNetwork
 from kgrec.models.node_features import add_text
 from kgrec.models.serving import ItemVectors, UserSide
@@ -134,7 +135,7 @@ def fit_model(
     arms.clear()  # the others' weights
     model, network, training = best
     log = training.finish()
-    model.vectors = _vectors(network)
+    model.vectors, model.parts = _vectors(network), fusion_parts(network.fusion, data, graph, len(items))
     model.network.eval().requires_grad_(requires_grad=False)
     model.about = {
         "seed": seed,
