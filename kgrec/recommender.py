@@ -18,11 +18,19 @@ from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.errors import ConfigError, NotFittedError
 from kgrec.evaluating import part_lists, part_metrics
-from kgrec.explain.explaining import explain_item
+from kgrec.explain.explaining import Explainer
 from kgrec.explain.explanation import Explanation
-from kgrec.explain.paths import PathFinder
 from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.inputs import OnUnknown, allowed_places, asked_pairs, asked_users, id_series, item_places, user_item_pairs
+from kgrec.inputs import (
+    OnUnknown,
+    allowed_places,
+    asked_pairs,
+    asked_users,
+    id_series,
+    item_places,
+    user_item_pairs,
+    user_place,
+)
 from kgrec.models.fitted import FittedModel
 from kgrec.ranking.lists import model_lists
 from kgrec.ranking.similar import similar_lists
@@ -66,7 +74,7 @@ class KGRecommender:
         self.device = resolve_device(device)
         self.seed = seed
         self._model: FittedModel | None = None
-        self._paths: PathFinder | None = None
+        self._explainer: Explainer | None = None
 
     @property
     def model_(self) -> FittedModel:
@@ -118,7 +126,7 @@ class KGRecommender:
             checkpoint=None if checkpoint is None else Path(checkpoint),
             progress=sys.stderr.isatty() if progress is None else progress,
         )
-        self._paths = None
+        self._explainer = None
         return self
 
     def recommend(
@@ -263,18 +271,32 @@ class KGRecommender:
         """
         return self.model_.items.ids, self.model_.vectors.source.cpu().numpy()
 
-    def explain(self, user_id: str, item_id: str, max_paths: int = 3) -> Explanation:
-        """Why this item for this user: the shortest graph paths from what the user did, and the closest such item.
+    def explain(self, user_id: str, item_id: str, max_paths: int = 3, max_events: int = 3) -> Explanation:
+        """Why this item for this user: what the score falls without, measured by asking the model again.
+
+        Parameters
+        ----------
+        max_paths : int
+            Graph paths named, at most: those whose edges the score falls furthest without.
+        max_events : int
+            Items of the history named, at most: those without whose events the score falls furthest.
+
+        Returns
+        -------
+        Explanation
+            Paths, events and texts, each with its share; `text`, `to_dict()`, `cypher`, `draw(file)`.
 
         Raises
         ------
         UnknownIdError
             If the user or the item is unknown.
+        ConfigError
+            If a number is below 0.
         """
-        if self._paths is None:
-            self._paths = PathFinder(self.model_.graph)
-        item = int(item_places(self.model_.items, pl.Series([item_id], dtype=pl.String), "explain")[0])
-        return explain_item(self.model_, self._paths, user_id, item, max_paths)
+        item = int(item_places(self.model_.items, id_series([item_id], "item_id"), "explain")[0])
+        if self._explainer is None or self._explainer.model is not self.model_:
+            self._explainer = Explainer(self.model_)
+        return self._explainer.explain(user_id, item, max_paths, max_events)
 
     def evaluate(self, part: Dataset, ks: Sequence[int] = (10, 20)) -> dict[str, float]:
         """Full-ranking and click metrics on a part of a split.
