@@ -20,6 +20,7 @@ from kgrec.errors import ConfigError, NotFittedError
 from kgrec.evaluating import part_lists, part_metrics
 from kgrec.explain.explaining import Explainer
 from kgrec.explain.explanation import Explanation
+from kgrec.explain.profile import Interests
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.inputs import (
     OnUnknown,
@@ -75,6 +76,7 @@ class KGRecommender:
         self.seed = seed
         self._model: FittedModel | None = None
         self._explainer: Explainer | None = None
+        self._interests: Interests | None = None
 
     @property
     def model_(self) -> FittedModel:
@@ -126,7 +128,7 @@ class KGRecommender:
             checkpoint=None if checkpoint is None else Path(checkpoint),
             progress=sys.stderr.isatty() if progress is None else progress,
         )
-        self._explainer = None
+        self._explainer = self._interests = None
         return self
 
     def recommend(
@@ -297,6 +299,27 @@ class KGRecommender:
         if self._explainer is None or self._explainer.model is not self.model_:
             self._explainer = Explainer(self.model_)
         return self._explainer.explain(user_id, item, max_paths, max_events)
+
+    def profile(self, user_id: str) -> pl.DataFrame:
+        """What the user is interested in: brands, categories, attributes, price bands, as probabilities.
+
+        Returns
+        -------
+        polars.DataFrame
+            Columns kind, value, long_term, short_term, shop and lift. The probabilities of a kind ("brand", "category",
+            "attribute colour", "price band") sum to 1; `shop` is what all users together are interested in, `lift` is
+            long_term / shop; the short term is that of the last few events. Few events weigh little beside the shop
+            (`kgrec.explain.profile.Interests`): a user with none has its distribution.
+
+        Raises
+        ------
+        UnknownIdError
+            If the user is unknown.
+        """
+        user = user_place(self.model_, user_id, "profile")
+        if self._interests is None or self._interests.histories is not self.model_.histories:
+            self._interests = Interests(self.model_)
+        return self._interests.of(user)
 
     def evaluate(self, part: Dataset, ks: Sequence[int] = (10, 20)) -> dict[str, float]:
         """Full-ranking and click metrics on a part of a split.
