@@ -46,6 +46,20 @@ def item_places(items: Vocabulary, item_ids: pl.Series, what: str) -> np.ndarray
     return index
 
 
+def user_place(model: FittedModel, user_id: str, what: str) -> int:
+    """Place of a user among the model's.
+
+    Raises
+    ------
+    UnknownIdError
+        If the user is unknown.
+    """
+    user = int(model.users.index([user_id])[0])
+    if user < 0:
+        raise UnknownIdError(f"{what}: unknown user_id {user_id!r}; the model knows {len(model.users):,} users")
+    return user
+
+
 def allowed_places(
     model: FittedModel,
     candidates: Iterable[str] | None,

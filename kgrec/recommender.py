@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +18,25 @@ from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.errors import ConfigError, NotFittedError
 from kgrec.evaluating import part_lists, part_metrics, part_reliability
-from kgrec.explain.explaining import explain_item
+from kgrec.explain.explaining import Explainer
 from kgrec.explain.explanation import Explanation
-from kgrec.explain.paths import PathFinder
+from kgrec.explain.profile import Interests
 from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.inputs import OnUnknown, allowed_places, asked_pairs, asked_users, id_series, item_places, user_item_pairs
+from kgrec.inputs import (
+    OnUnknown,
+    allowed_places,
+    asked_pairs,
+    asked_users,
+    id_series,
+    item_places,
+    user_item_pairs,
+    user_place,
+)
 from kgrec.models.fitted import FittedModel
 from kgrec.ranking.lists import model_lists
 from kgrec.ranking.similar import similar_lists
 from kgrec.tensors.vocabulary import Vocabulary
-from kgrec.training.device import is_first_process, resolve_device
+from kgrec.training.device import resolve_device
 
 if TYPE_CHECKING:  # the database driver takes a second to import
     from kgrec.graph.store import GraphStore
@@ -69,7 +77,8 @@ class KGRecommender:
         self.device = resolve_device(device)
         self.seed = seed
         self._model: FittedModel | None = None
-        self._paths: PathFinder | None = None
+        self._explainer: Explainer | None = None
+        self._interests: Interests | None = None
 
     @property
     def model_(self) -> FittedModel:
@@ -128,23 +137,20 @@ class KGRecommender:
             If the checkpoint to go on from is that of another training.
         """
         from kgrec.learning import learn  # PyTorch Geometric takes seconds to import, and serving needs none of it
-        from kgrec.training.engine import Machine
-        from kgrec.training.options import FitOptions
-        from kgrec.training.tracking import open_tracker
+        from kgrec.training.options import fit_options
 
-        file = None if checkpoint is None else Path(checkpoint)
-        options = FitOptions(Machine(self.device, precision, deterministic), file, resume)
-        shown = sys.stderr.isatty() if progress is None else progress
-        told = None
-        if tracker is not None and is_first_process():
-            told = open_tracker(tracker, file.parent if file else Path("runs"), self.config.to_dict())
-        try:
-            options = replace(options, tracker=told, progress=shown and is_first_process())
+        with fit_options(
+            device=self.device,
+            config=self.config,
+            checkpoint=checkpoint,
+            resume=resume,
+            tracker=tracker,
+            precision=precision,
+            deterministic=deterministic,
+            progress=sys.stderr.isatty() if progress is None else progress,
+        ) as options:
             self._model = learn(train, validation, graph, self.config, seed=self.seed, options=options)
-        finally:
-            if told is not None:
-                told.close()
-        self._paths = None
+        self._explainer = self._interests = None
         return self
 
     def recommend(
@@ -289,18 +295,53 @@ class KGRecommender:
         """
         return self.model_.items.ids, self.model_.vectors.source.cpu().numpy()
 
-    def explain(self, user_id: str, item_id: str, max_paths: int = 3) -> Explanation:
-        """Why this item for this user: the shortest graph paths from what the user did, and the closest such item.
+    def explain(self, user_id: str, item_id: str, max_paths: int = 3, max_events: int = 3) -> Explanation:
+        """Why this item for this user: what the score falls without, measured by asking the model again.
+
+        Parameters
+        ----------
+        max_paths : int
+            Graph paths named, at most: those whose edges the score falls furthest without.
+        max_events : int
+            Items of the history named, at most: those without whose events the score falls furthest.
+
+        Returns
+        -------
+        Explanation
+            Paths, events and texts, each with its share; `text`, `to_dict()`, `cypher`, `draw(file)`.
 
         Raises
         ------
         UnknownIdError
             If the user or the item is unknown.
+        ConfigError
+            If a number is below 0.
         """
-        if self._paths is None:
-            self._paths = PathFinder(self.model_.graph)
-        item = int(item_places(self.model_.items, pl.Series([item_id], dtype=pl.String), "explain")[0])
-        return explain_item(self.model_, self._paths, user_id, item, max_paths)
+        item = int(item_places(self.model_.items, id_series([item_id], "item_id"), "explain")[0])
+        if self._explainer is None or self._explainer.model is not self.model_:
+            self._explainer = Explainer(self.model_)
+        return self._explainer.explain(user_id, item, max_paths, max_events)
+
+    def profile(self, user_id: str) -> pl.DataFrame:
+        """What the user is interested in: brands, categories, attributes, price bands, as probabilities.
+
+        Returns
+        -------
+        polars.DataFrame
+            Columns kind, value, long_term, short_term, shop and lift. The probabilities of a kind ("brand", "category",
+            "attribute colour", "price band") sum to 1; `shop` is what all users together are interested in, `lift` is
+            long_term / shop; the short term is that of the last few events. Few events weigh little beside the shop
+            (`kgrec.explain.profile.Interests`): a user with none has its distribution.
+
+        Raises
+        ------
+        UnknownIdError
+            If the user is unknown.
+        """
+        user = user_place(self.model_, user_id, "profile")
+        if self._interests is None or self._interests.histories is not self.model_.histories:
+            self._interests = Interests(self.model_)
+        return self._interests.of(user)
 
     def evaluate(self, part: Dataset, ks: Sequence[int] = (10, 20)) -> dict[str, float]:
         """Full-ranking and click metrics on a part of a split.

@@ -21,6 +21,7 @@ from kgrec.errors import ConfigError, GraphError, SavedModelError
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
+from kgrec.models.item_parts import ItemParts
 from kgrec.models.serving import ItemVectors, ServingNetwork, UserSide
 from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.network import ScoringNetwork
@@ -28,7 +29,7 @@ from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 6
+FORMAT = 7
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX = "model-"
 
@@ -56,6 +57,9 @@ def save_model(model: FittedModel, folder: Path) -> None:
     if model.item_weights is not None:
         parts = {name: getattr(model.item_weights, name).cpu().contiguous() for name in ("item", "column", "value")}
         save_file(parts | {"column": parts["column"].int()}, inner / "item_weights.safetensors")
+    if model.parts is not None:
+        parts = {key: value.detach().cpu().contiguous().clone() for key, value in model.parts.tensors().items()}
+        save_file(parts, inner / "item_parts.safetensors")
     histories = model.histories
     arrays = {"start": histories.start, "item_index": histories.item_index, "event_index": histories.event_index}
     arrays |= {"timestamp": histories.timestamp, "profile": model.profile}
@@ -77,6 +81,7 @@ def save_model(model: FittedModel, folder: Path) -> None:
         "profile_columns": model.profile_columns.to_list(),
         "item_weights": None if model.item_weights is None else {"recency": model.item_weights.recency},
         "item_share": model.item_share,
+        "item_parts": None if model.parts is None else model.parts.layout(),
         "scoring": None if model.scoring is None else model.scoring.settings(),
         "about": model.about,
     }
@@ -126,6 +131,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             item_weights=_read_item_weights(inner, manifest["item_weights"], len(items), device),
             item_share=float(manifest["item_share"]),
             scoring=_read_scoring(weights, manifest["scoring"], device),
+            parts=_read_item_parts(inner, manifest["item_parts"], device),
             prior=weights["items.prior"].to(device) if "items.prior" in weights else None,
             about=manifest["about"],
         )
@@ -141,6 +147,12 @@ def _read_item_weights(
     parts = load_file(folder / "item_weights.safetensors")
     recency = float(settings["recency"])
     return ItemWeights(parts["item"], parts["column"].long(), parts["value"], num_items, recency).to(device)
+
+
+def _read_item_parts(folder: Path, layout: dict[str, Any] | None, device: torch.device) -> ItemParts | None:
+    if layout is None:
+        return None
+    return ItemParts.of(layout, load_file(folder / "item_parts.safetensors", device=str(device)))
 
 
 def _read_scoring(

@@ -1,13 +1,15 @@
-"""The shortest paths in the graph between what a user did and an item."""
+"""Paths in the graph between what a user did and an item."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kgrec.explain.cypher import path_statement
+from kgrec.explain.without import Edge
 from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import ID, KnowledgeGraph
 from kgrec.graph.networkx_graph import Node, cheapest_paths, search_network
@@ -29,12 +31,42 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path from an item of the user's history to the item explained."""
+    """A path from an item of the user's history to the item explained.
+
+    Attributes
+    ----------
+    event : str
+        What the user did with the first item.
+    drop : float
+        How far the score falls without the edges of the path.
+    share : float or None
+        `drop` as a share of `Explanation.personal`; None where that is not above 0.
+    """
 
     event: str
     from_id: str
     from_name: str
     steps: tuple[Step, ...]
+    drop: float = 0.0
+    share: float | None = None
+
+    @property
+    def nodes(self) -> list[Node]:
+        """(label, id) of every node, from the item of the history on."""
+        return [(PRODUCT, self.from_id), *((step.label, step.id) for step in self.steps)]
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """(head, REL_TYPE, tail) of every step."""
+        pairs = zip(itertools.pairwise(self.nodes), self.steps, strict=True)
+        return tuple(
+            (begin, step.rel_type, end) if step.forward else (end, step.rel_type, begin) for (begin, end), step in pairs
+        )
+
+    @property
+    def cypher(self) -> str:
+        """A statement that finds the path in the store and returns it, to be pasted into Neo4j Browser."""
+        return path_statement(self.nodes, [(step.rel_type, step.forward) for step in self.steps])
 
     @property
     def text(self) -> str:
@@ -64,7 +96,15 @@ class Path:
             {"rel_type": step.rel_type, "forward": step.forward, "label": step.label, "id": step.id, "name": step.name}
             for step in self.steps
         ]
-        return {"event": self.event, "from_id": self.from_id, "from_name": self.from_name, "steps": steps}
+        return {
+            "event": self.event,
+            "from_id": self.from_id,
+            "from_name": self.from_name,
+            "steps": steps,
+            "drop": self.drop,
+            "share": self.share,
+            "cypher": self.cypher,
+        }
 
 
 PAST_TENSE = {
@@ -95,14 +135,23 @@ class PathFinder:
         self.network = search_network(graph, without=["User"])
         self._names = {label: _name_table(table) for label, table in graph.nodes.items()}
 
-    def find(self, history: Sequence[tuple[str, str]], item_id: str, max_paths: int) -> list[Path]:
+    def short(self, source_id: str, event: str, item_id: str) -> list[Path]:
+        """Every path of one or two steps between two items, over the rarest nodes first."""
+        source, target = (PRODUCT, source_id), (PRODUCT, item_id)
+        if source == target or source not in self.network or target not in self.network:
+            return []
+        shared = set(self.network[source]) & set(self.network[target])
+        middles = sorted(shared, key=lambda node: (self.network.degree[node], node))
+        direct = [[source, target]] if self.network.has_edge(source, target) else []
+        return [self._path(nodes, event) for nodes in [*direct, *([source, node, target] for node in middles)]]
+
+    def cheapest(self, history: Iterable[tuple[str, str]], item_id: str) -> list[Path]:
         """The best path from each item of the history, shortest first; of one length, the rarest nodes first.
 
         Parameters
         ----------
-        history : sequence of (item_id, event), most recent first
+        history : iterable of (item_id, event), the most important first
         item_id : str
-        max_paths : int
         """
         target: Node = (PRODUCT, item_id)
         if target not in self.network:
@@ -114,12 +163,12 @@ class PathFinder:
         cost, route = cheapest_paths(self.network, target, self._weight, max_cost=MAX_HOPS + 0.9)
         reached = [source for source in sources if source in cost]
         reached.sort(key=lambda source: (round(cost[source], 6), sources[source][1]))
-        return [self._path(route[source][::-1], sources[source][0]) for source in reached[:max_paths]]
+        return [self._path(route[source][::-1], sources[source][0]) for source in reached]
 
     def _weight(self, _: Node, end: Node, __: dict[str, Any]) -> float:
         return 1.0 + HUB_COST * math.log2(1 + self.network.degree[end])
 
-    def _path(self, nodes: list[Node], event: str) -> Path:
+    def _path(self, nodes: Sequence[Node], event: str) -> Path:
         steps = []
         for begin, end in itertools.pairwise(nodes):
             edge = self.network.edges[begin, end]

@@ -14,6 +14,7 @@ from kgrec.config import RecommenderConfig
 from kgrec.data.splitting import liked
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
+from kgrec.models.item_parts import ItemParts
 from kgrec.models.serving import ItemVectors, ServingNetwork
 from kgrec.tensors.clicks import ClickBasis
 from kgrec.tensors.profiles import ProfileColumns
@@ -42,6 +43,8 @@ class FittedModel:
         What is added to each item's ranking score, shape (num_items,): how popular it is.
     scoring : ScoringModule or None
         Predicts clicks and purchases; None: the click network alone does.
+    parts : ItemParts or None
+        What the item vectors were made of, to tell what each part is worth (`kgrec.explain`).
     about : dict
         How it was made: seed, data fingerprint, versions, training log.
     """
@@ -60,6 +63,7 @@ class FittedModel:
     item_share: float = 0.0
     prior: Tensor | None = None
     scoring: ScoringModule | None = None
+    parts: ItemParts | None = None
     about: dict[str, Any] = field(default_factory=dict)
     _known: tuple[Histories, Tensor, np.ndarray] | None = field(default=None, repr=False)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kgrec.graph.build import PRODUCT
+from kgrec.graph.knowledge_graph import EdgeType
 from kgrec.tensors.geometric import HeteroData, MessagePassing
 from kgrec.tensors.sparse import Adjacency, mean_adjacency, sparse_product
 
@@ -24,22 +25,33 @@ class Edges:
 
     Attributes
     ----------
-    source, target : str
-        Labels.
+    edge_type : (head label, REL_TYPE, tail label)
+    forward : bool
+        Whether messages go from heads to tails.
     source_index, target_index : Tensor of int64
         The nodes of each label that the relation touches: columns and rows of `adjacency`.
     """
 
-    source: str
-    target: str
+    edge_type: EdgeType
+    forward: bool
     source_index: Tensor
     target_index: Tensor
     adjacency: Adjacency
 
+    @property
+    def source(self) -> str:
+        """Label of the nodes that speak."""
+        return self.edge_type[0 if self.forward else 2]
+
+    @property
+    def target(self) -> str:
+        """Label of the nodes that listen."""
+        return self.edge_type[2 if self.forward else 0]
+
     def to(self, device: torch.device) -> Edges:
         """The same edges on another device."""
         index = self.source_index.to(device), self.target_index.to(device)
-        return Edges(self.source, self.target, *index, self.adjacency.to(device))
+        return Edges(self.edge_type, self.forward, *index, self.adjacency.to(device))
 
 
 class RelationConv(MessagePassing):  # type: ignore[misc]  # PyG is not typed
@@ -123,16 +135,28 @@ class FusionNetwork(nn.Module):
         feeds = any(edges.source == PRODUCT for layer in self.edges for edges in layer)
         early = None if feeds else products  # only these products take part
         hidden = {label: self._input(label, early if label == PRODUCT else None) for label in self.labels}
-        for layer, gathers, convolutions in zip(self.edges, self.gathers, self.layers, strict=True):
-            sources = _gather(hidden, gathers, layer)
-            received: dict[str, list[tuple[Tensor, Tensor]]] = {}
-            for place, (edges, convolution) in enumerate(zip(layer, convolutions.children(), strict=True)):
-                message = convolution(sources[place], edges.adjacency)
-                received.setdefault(edges.target, []).append((edges.target_index, message))
-            for label, messages in received.items():
-                hidden[label] = _add(hidden[label], messages, early if label == PRODUCT else None)
+        for number in range(len(self.edges)):
+            self._propagate(hidden, number, early)
         vectors = hidden[PRODUCT]
         return vectors if products is None or early is not None else vectors[products]
+
+    def before_last_round(self) -> dict[str, Tensor]:
+        """Vectors of the nodes of each label before the last round of propagation, shape (num_nodes, dim)."""
+        hidden = {label: self._input(label, None) for label in self.labels}
+        for number in range(len(self.edges) - 1):
+            self._propagate(hidden, number, None)
+        return hidden
+
+    def _propagate(self, hidden: dict[str, Tensor], number: int, early: Tensor | None) -> None:
+        """One round, which replaces the vectors of those who receive something."""
+        layer, convolutions = self.edges[number], self.layers[number]
+        sources = _gather(hidden, self.gathers[number], layer)
+        received: dict[str, list[tuple[Tensor, Tensor]]] = {}
+        for place, (edges, convolution) in enumerate(zip(layer, convolutions.children(), strict=True)):
+            message = convolution(sources[place], edges.adjacency)
+            received.setdefault(edges.target, []).append((edges.target_index, message))
+        for label, messages in received.items():
+            hidden[label] = _add(hidden[label], messages, early if label == PRODUCT else None)
 
     def _input(self, label: str, rows: Tensor | None) -> Tensor:
         own: Tensor = self.own[self.labels.index(label)]
@@ -196,13 +220,13 @@ def _both_ways(data: HeteroData) -> list[Edges]:
     edges = []
     for head, relation, tail in data.edge_types:
         index = data[head, relation, tail].edge_index.numpy().astype(np.int64)
-        edges.append(_edges(tail, head, index[1], index[0]))
-        edges.append(_edges(head, tail, index[0], index[1]))
+        for forward in (False, True):
+            edges.append(_edges((head, relation, tail), forward, *(index if forward else index[::-1])))
     return edges
 
 
-def _edges(source: str, target: str, source_index: np.ndarray, target_index: np.ndarray) -> Edges:
+def _edges(edge_type: EdgeType, forward: bool, source_index: np.ndarray, target_index: np.ndarray) -> Edges:
     sources, columns = np.unique(source_index, return_inverse=True)
     targets, rows = np.unique(target_index, return_inverse=True)
     adjacency = mean_adjacency(rows, columns, len(targets), len(sources))
-    return Edges(source, target, torch.from_numpy(sources), torch.from_numpy(targets), adjacency)
+    return Edges(edge_type, forward, torch.from_numpy(sources), torch.from_numpy(targets), adjacency)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kgrec.training.engine import Machine
-from kgrec.training.tracking import Tracker
+import torch
+
+from kgrec.config import RecommenderConfig
+from kgrec.training.device import is_first_process
+from kgrec.training.engine import Machine, Precision
+from kgrec.training.tracking import Tracker, TrackerName, open_tracker
+
+RUNS = Path("runs")  # where TensorBoard's files go without a checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +38,30 @@ class FitOptions:
     resume: bool = False
     tracker: Tracker | None = None
     progress: bool = False
+
+
+@contextmanager
+def fit_options(
+    *,
+    device: torch.device,
+    config: RecommenderConfig,
+    checkpoint: str | Path | None,
+    resume: bool,
+    tracker: TrackerName | Tracker | None,
+    precision: Precision,
+    deterministic: bool,
+    progress: bool,
+) -> Iterator[FitOptions]:
+    """The options that `KGRecommender.fit` was called with; the tracker is closed at the end.
+
+    Of several processes the first alone has a tracker and progress bars.
+    """
+    machine, file = Machine(device, precision, deterministic), None if checkpoint is None else Path(checkpoint)
+    told = None
+    if tracker is not None and is_first_process():
+        told = open_tracker(tracker, file.parent if file else RUNS, config.to_dict())
+    try:
+        yield FitOptions(machine, file, resume, told, progress and is_first_process())
+    finally:
+        if told is not None:
+            told.close()
