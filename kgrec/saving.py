@@ -21,14 +21,15 @@ from kgrec.errors import ConfigError, GraphError, SavedModelError
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
-from kgrec.models.serving import ItemVectors, ServingNetwork, UserSide
+from kgrec.models.propagation import Propagation, PropagationLayer
+from kgrec.models.serving import ItemVectors, serving_network
 from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.network import ScoringNetwork
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 6
+FORMAT = 7
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX = "model-"
 
@@ -64,6 +65,8 @@ def save_model(model: FittedModel, folder: Path) -> None:
         inner / "histories.safetensors",
     )
     _write_graph(model.graph, inner)
+    if model.propagation is not None:
+        _write_propagation(model.propagation, inner)
     _write_json(
         inner / "ids.json",
         {"users": model.users.ids.to_list(), "items": model.items.ids.to_list(), "titles": model.titles.to_list()},
@@ -107,10 +110,8 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
         weights = load_file(inner / "weights.safetensors")
         arrays = {key: value.numpy() for key, value in load_file(inner / "histories.safetensors").items()}
         columns = ProfileColumns.from_list(manifest["profile_columns"])
-        reads_order = any(key.startswith("network.behaviour.transformer") for key in weights)
-        users = UserSide(len(weights["network.behaviour.own"]), columns.size, reads_order)
-        network = ServingNetwork(config, len(items), users)
-        network.load_state_dict({key[8:]: value for key, value in weights.items() if key.startswith("network.")})
+        state = {key.removeprefix("network."): value for key, value in weights.items() if key.startswith("network.")}
+        network = serving_network(config, len(items), columns.size, state)
         vectors = ItemVectors(*(weights[f"items.{part}"].to(device) for part in ("source", "target", "bias")))
         return FittedModel(
             config=config,
@@ -119,9 +120,10 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             titles=pl.Series(ids["titles"], dtype=pl.String),
             histories=Histories(**arrays, ordered=bool(manifest["ordered"]), user=np.arange(len(arrays["start"]) - 1)),
             profile_columns=columns,
-            network=network.to(device).eval().requires_grad_(requires_grad=False),
+            network=network.to(device),
             vectors=vectors,
             graph=_read_graph(inner),
+            propagation=_read_propagation(inner),
             click_basis=manifest["click_basis"],
             item_weights=_read_item_weights(inner, manifest["item_weights"], len(items), device),
             item_share=float(manifest["item_share"]),
@@ -198,6 +200,35 @@ def _read_graph(folder: Path) -> KnowledgeGraph:
         ends = {HEAD_ID: nodes[head][ID].gather(index[0]), TAIL_ID: nodes[tail][ID].gather(index[1])}
         edges[head, relation, tail] = pl.DataFrame(ends).hstack(_table(table))
     return KnowledgeGraph(nodes, edges)
+
+
+def _write_propagation(propagation: Propagation, folder: Path) -> None:
+    labels = list(propagation.inputs)
+    tensors = {f"inputs.{place}": propagation.inputs[label] for place, label in enumerate(labels)}
+    if propagation.text is not None:
+        tensors["text"] = propagation.text
+    for place, layer in enumerate(propagation.layers):
+        tensors |= {f"weight.{place}": layer.weight, f"gate.{place}": layer.gate}
+    about = {
+        "ids": {label: propagation.ids[label].ids.to_list() for label in labels},
+        "layers": [layer.directions for layer in propagation.layers],
+    }
+    _write_json(folder / "propagation.json", about)
+    save_file({name: value.contiguous() for name, value in tensors.items()}, folder / "propagation.safetensors")
+
+
+def _read_propagation(folder: Path) -> Propagation | None:
+    if not (folder / "propagation.json").is_file():
+        return None
+    about = json.loads((folder / "propagation.json").read_text("utf-8"))
+    tensors: dict[str, Tensor] = load_file(folder / "propagation.safetensors")
+    layers = []
+    for place, directions in enumerate(about["layers"]):
+        made = tuple(((head, relation, tail), against) for (head, relation, tail), against in directions)
+        layers.append(PropagationLayer(made, tensors[f"weight.{place}"], tensors[f"gate.{place}"]))
+    ids = {label: Vocabulary(pl.Series(found, dtype=pl.String)) for label, found in about["ids"].items()}
+    inputs = {label: tensors[f"inputs.{place}"] for place, label in enumerate(ids)}
+    return Propagation(ids, inputs, tensors.get("text"), tuple(layers))
 
 
 _TYPES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from kgrec.graph.build import PRODUCT
+from kgrec.models.propagation import Direction, Propagation, PropagationLayer
 from kgrec.tensors.geometric import HeteroData, MessagePassing
 from kgrec.tensors.sparse import Adjacency, mean_adjacency, sparse_product
+from kgrec.tensors.vocabulary import Vocabulary
 
 TEXT, KNOWLEDGE = "text", "knowledge"
 START_NORM = {TEXT: 0.33, KNOWLEDGE: 0.05}  # beside a node's own vector of norm `id_scale`
@@ -26,12 +29,15 @@ class Edges:
     ----------
     source, target : str
         Labels.
+    direction : Direction
+        Of which relation, and which way.
     source_index, target_index : Tensor of int64
         The nodes of each label that the relation touches: columns and rows of `adjacency`.
     """
 
     source: str
     target: str
+    direction: Direction
     source_index: Tensor
     target_index: Tensor
     adjacency: Adjacency
@@ -39,7 +45,7 @@ class Edges:
     def to(self, device: torch.device) -> Edges:
         """The same edges on another device."""
         index = self.source_index.to(device), self.target_index.to(device)
-        return Edges(self.source, self.target, *index, self.adjacency.to(device))
+        return Edges(self.source, self.target, self.direction, *index, self.adjacency.to(device))
 
 
 class RelationConv(MessagePassing):  # type: ignore[misc]  # PyG is not typed
@@ -134,6 +140,17 @@ class FusionNetwork(nn.Module):
         vectors = hidden[PRODUCT]
         return vectors if products is None or early is not None else vectors[products]
 
+    @torch.no_grad()
+    def propagation(self, data: HeteroData) -> Propagation:
+        """What later nodes need to get vectors from this network; `data` is what it was made from."""
+        text = self.project[TEXT].get_parameter("weight").detach().cpu().clone() if TEXT in self.project else None
+        return Propagation(
+            ids={label: Vocabulary(data[label].node_id) for label in self.labels},
+            inputs={label: self._input(label, None).detach().cpu().clone() for label in self.labels},
+            text=text,
+            layers=tuple(_kept(edges, layer.children()) for edges, layer in zip(self.edges, self.layers, strict=True)),
+        )
+
     def _input(self, label: str, rows: Tensor | None) -> Tensor:
         own: Tensor = self.own[self.labels.index(label)]
         vector = own if rows is None else own[rows]
@@ -142,6 +159,17 @@ class FusionNetwork(nn.Module):
                 feature = self.features[label, kind]
                 vector = vector + self.project[kind](feature if rows is None else feature[rows])
         return vector
+
+
+def _kept(edges: list[Edges], convolutions: Iterable[nn.Module]) -> PropagationLayer:
+    made = [convolution for convolution in convolutions if isinstance(convolution, RelationConv)]
+    if not made:
+        return PropagationLayer((), torch.zeros(0, 0, 0), torch.zeros(0))
+    return PropagationLayer(
+        tuple(edge.direction for edge in edges),
+        torch.stack([convolution.weight.weight.detach().cpu() for convolution in made]),
+        torch.stack([convolution.gate.detach().cpu() for convolution in made]),
+    )
 
 
 def _projection(width: int, dim: int, norm: float) -> nn.Linear:
@@ -196,13 +224,15 @@ def _both_ways(data: HeteroData) -> list[Edges]:
     edges = []
     for head, relation, tail in data.edge_types:
         index = data[head, relation, tail].edge_index.numpy().astype(np.int64)
-        edges.append(_edges(tail, head, index[1], index[0]))
-        edges.append(_edges(head, tail, index[0], index[1]))
+        edges.append(_edges(((head, relation, tail), True), index[1], index[0]))
+        edges.append(_edges(((head, relation, tail), False), index[0], index[1]))
     return edges
 
 
-def _edges(source: str, target: str, source_index: np.ndarray, target_index: np.ndarray) -> Edges:
+def _edges(direction: Direction, source_index: np.ndarray, target_index: np.ndarray) -> Edges:
+    (head, _, tail), against = direction
+    source, target = (tail, head) if against else (head, tail)
     sources, columns = np.unique(source_index, return_inverse=True)
     targets, rows = np.unique(target_index, return_inverse=True)
     adjacency = mean_adjacency(rows, columns, len(targets), len(sources))
-    return Edges(source, target, torch.from_numpy(sources), torch.from_numpy(targets), adjacency)
+    return Edges(source, target, direction, torch.from_numpy(sources), torch.from_numpy(targets), adjacency)

@@ -135,6 +135,7 @@ def fit_model(
     model, network, training = best
     log = training.finish()
     model.vectors = _vectors(network)
+    model.propagation = network.fusion.propagation(data)
     model.network.eval().requires_grad_(requires_grad=False)
     model.about = {
         "seed": seed,
