@@ -299,8 +299,8 @@ class KGRecommender:
 
     def update(
         self,
-        new_events: Frame | None = None,
-        new_items: Frame | None = None,
+        new_events: Frame | str | Path | None = None,
+        new_items: Frame | str | Path | None = None,
         store: GraphStore | None = None,
         *,
         on_unknown: Literal["raise", "skip"] = "raise",
@@ -313,10 +313,10 @@ class KGRecommender:
 
         Parameters
         ----------
-        new_events, new_items : frames, optional
-            As `Dataset` takes them. An event with a time that is known already (same user, item, type and second) is
-            the same event come again and counts once, so that an update may be sent twice; without a time it has just
-            happened, and each one counts. Items that are known stay as they are.
+        new_events, new_items : frames or files, optional
+            As `Dataset` takes them, or CSV or Parquet files. An event with a time that is known already (same user,
+            item, type and second) is the same event come again and counts once, so that an update may be sent twice;
+            without a time it has just happened, and each one counts. Items that are known stay as they are.
         store : GraphStore, optional
             The database that holds the graph: the new items with their facts go there too, and the new events as edges
             of their users. Sending the same again changes nothing.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import TypeAlias, cast
+
 import polars as pl
 
 from kgrec.data import columns as c
@@ -10,19 +14,21 @@ from kgrec.data.assembly import Content, or_empty, read_events, read_table
 from kgrec.data.cleaning import Catalogue, OnUnknown
 from kgrec.data.dataset import Dataset
 from kgrec.data.report import CleaningReport, Findings
-from kgrec.data.sources import Frame, from_frames
+from kgrec.data.sources import Frame, from_frames, read_file
 from kgrec.errors import ConfigError
+
+File: TypeAlias = "str | os.PathLike[str]"
 
 
 def read_additions(
-    events: Frame | None, items: Frame | None, known: pl.Series, *, on_unknown: OnUnknown = "raise"
+    events: Frame | File | None, items: Frame | File | None, known: pl.Series, *, on_unknown: OnUnknown = "raise"
 ) -> Dataset:
     """Read new events and new items.
 
     Parameters
     ----------
-    events, items : frames, optional
-        As `Dataset` takes them; either may be without rows.
+    events, items : frames or files, optional
+        As `Dataset` and `read_dataset` take them; either may be without rows.
     known : polars.Series
         The item_ids that there are already. Events may be on these and on the new items.
     on_unknown : "raise" or "skip"
@@ -43,7 +49,12 @@ def read_additions(
     if on_unknown not in ("raise", "skip"):
         raise ConfigError(f'on_unknown is {on_unknown!r}, expected "raise" or "skip"')
     findings = Findings()
-    taken = from_frames({c.EVENTS: events, c.ITEMS: items}, findings)
+    given = {c.EVENTS: events, c.ITEMS: items}
+    files = {key: Path(table) for key, table in given.items() if isinstance(table, (str, os.PathLike))}
+    taken = {
+        **from_frames({key: cast("Frame | None", table) for key, table in given.items() if key not in files}, findings),
+        **{key: read_file(file, findings) for key, file in files.items()},
+    }
     sources = {key: source for key, source in taken.items() if source is None or source.frame.height}
     found = or_empty(read_table(schema.ITEMS, sources, findings), schema.ITEMS)
     catalogue = Catalogue(pl.concat([known, found[c.ITEM_ID]]).unique(), on_unknown)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from kgrec.data.additions import read_additions
+from kgrec.data.additions import File, read_additions
 from kgrec.data.cleaning import OnUnknown
 from kgrec.data.report import CleaningReport
 from kgrec.data.sources import Frame
@@ -59,8 +59,8 @@ class UpdateReport:
 
 def update_model(
     model: FittedModel,
-    events: Frame | None,
-    items: Frame | None,
+    events: Frame | File | None,
+    items: Frame | File | None,
     store: GraphStore | None,
     *,
     on_unknown: OnUnknown = "raise",
