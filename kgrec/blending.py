@@ -25,7 +25,7 @@ from kgrec.models.closed_form import (
     keep_largest,
 )
 from kgrec.models.fitted import FittedModel
-from kgrec.models.popularity import popularity
+from kgrec.models.popularity import popularities
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.ranking.search import coordinate_search
 from kgrec.ranking.topk import ScoreRows, ranks, top_k
@@ -233,10 +233,9 @@ def _choose_share(model: FittedModel, truth: _Truth) -> float:
 
 def _choose_prior(model: FittedModel, truth: _Truth) -> Tensor | None:
     """The popularity, and its weight, that rank best when added to what the model has; None: better without."""
-    priors = {
-        name: torch.from_numpy(prior).to(model.device)
-        for name, prior in popularity(model.histories, len(model.items)).items()
-    }
+    found = popularities(model.histories, len(model.items))
+    logarithms = {name: one.logarithm() for name, one in found.items()}
+    priors = {name: torch.from_numpy(one).to(model.device) for name, one in logarithms.items() if one is not None}
 
     def candidates(vectors: Tensor, histories: Histories) -> Iterator[tuple[tuple[str, float], Tensor]]:
         scores = model.scores(vectors, histories)
@@ -244,10 +243,12 @@ def _choose_prior(model: FittedModel, truth: _Truth) -> Tensor | None:
         for name, share in itertools.product(priors, PRIOR_SHARES):
             yield (name, share), scores + share * priors[name]
 
-    found = _mean_ndcg(model, truth, candidates)
-    logger.info("validation ndcg@%d by popularity and its share: %s", K, found)
-    name, share = max(found, key=lambda key: found[key])
+    ndcg = _mean_ndcg(model, truth, candidates)
+    logger.info("validation ndcg@%d by popularity and its share: %s", K, ndcg)
+    name, share = max(ndcg, key=lambda key: ndcg[key])
     model.about["popularity"] = {"of": name, "share": share}
+    if share:
+        model.about["popularity"]["half_life"] = found[name].half_life  # seconds
     return share * priors[name] if share else None
 
 

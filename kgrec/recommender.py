@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -39,9 +39,11 @@ from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.device import resolve_device
 
 if TYPE_CHECKING:  # the database driver takes a second to import
+    from kgrec.data.sources import Frame
     from kgrec.graph.store import GraphStore
     from kgrec.training.engine import Precision
     from kgrec.training.tracking import Tracker, TrackerName
+    from kgrec.updating.update import UpdateReport
 
 logger = logging.getLogger(__name__)
 
@@ -372,6 +374,51 @@ class KGRecommender:
     def recommend_part(self, part: Dataset, k: int = 10) -> pl.DataFrame:
         """The lists that `evaluate` scores: for each user of the part, going by what came before it."""
         return part_lists(self.model_, part, k)
+
+    def update(
+        self,
+        new_events: Frame | str | Path | None = None,
+        new_items: Frame | str | Path | None = None,
+        store: GraphStore | None = None,
+        *,
+        on_unknown: Literal["raise", "skip"] = "raise",
+    ) -> UpdateReport:
+        """Take in new events and new items at once, without training.
+
+        Events join the histories of their users, known and new ones, at their place in time: the next lists follow
+        them, and what is popular moves with them. New items get vectors from their text and their place in the graph.
+        What training learned stays as it is. If anything is wrong, nothing changes at all.
+
+        Parameters
+        ----------
+        new_events, new_items : frames or files, optional
+            As `Dataset` takes them, or CSV or Parquet files. An event with a time that is known already (same user,
+            item, type and second) is the same event come again and counts once, so that an update may be sent twice;
+            without a time it has just happened, and each one counts. Items that are known stay as they are.
+        store : GraphStore, optional
+            The database that holds the graph: the new items with their facts go there too, and the new events as edges
+            of their users. Sending the same again changes nothing.
+        on_unknown : "raise" or "skip"
+            What to do with events on items that are neither known nor new.
+
+        Returns
+        -------
+        UpdateReport
+            How much there was, and what was cleaned.
+
+        Raises
+        ------
+        DataError
+            Listing every fault of both tables.
+        GraphError
+            If a property of new items is of another type than that of the known ones.
+        StoreError
+            If the store refuses; send the same update again.
+        """
+        from kgrec.updating.update import update_model
+
+        self._model, report = update_model(self.model_, new_events, new_items, store, on_unknown=on_unknown)
+        return report
 
     def save(self, folder: str | Path) -> None:
         """Write the model as JSON and safetensors; a kill in the middle leaves the old model loadable."""

@@ -21,8 +21,8 @@ from kgrec.errors import ConfigError, GraphError, SavedModelError
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
-from kgrec.models.item_parts import ItemParts
-from kgrec.models.serving import ItemVectors, ServingNetwork, UserSide
+from kgrec.models.propagation import Propagation, PropagationLayer
+from kgrec.models.serving import ItemVectors, serving_network
 from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.network import ScoringNetwork
 from kgrec.tensors.profiles import ProfileColumns
@@ -57,9 +57,6 @@ def save_model(model: FittedModel, folder: Path) -> None:
     if model.item_weights is not None:
         parts = {name: getattr(model.item_weights, name).cpu().contiguous() for name in ("item", "column", "value")}
         save_file(parts | {"column": parts["column"].int()}, inner / "item_weights.safetensors")
-    if model.parts is not None:
-        parts = {key: value.detach().cpu().contiguous().clone() for key, value in model.parts.tensors().items()}
-        save_file(parts, inner / "item_parts.safetensors")
     histories = model.histories
     arrays = {"start": histories.start, "item_index": histories.item_index, "event_index": histories.event_index}
     arrays |= {"timestamp": histories.timestamp, "profile": model.profile}
@@ -68,6 +65,8 @@ def save_model(model: FittedModel, folder: Path) -> None:
         inner / "histories.safetensors",
     )
     _write_graph(model.graph, inner)
+    if model.propagation is not None:
+        _write_propagation(model.propagation, inner)
     _write_json(
         inner / "ids.json",
         {"users": model.users.ids.to_list(), "items": model.items.ids.to_list(), "titles": model.titles.to_list()},
@@ -81,7 +80,6 @@ def save_model(model: FittedModel, folder: Path) -> None:
         "profile_columns": model.profile_columns.to_list(),
         "item_weights": None if model.item_weights is None else {"recency": model.item_weights.recency},
         "item_share": model.item_share,
-        "item_parts": None if model.parts is None else model.parts.layout(),
         "scoring": None if model.scoring is None else model.scoring.settings(),
         "about": model.about,
     }
@@ -112,10 +110,8 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
         weights = load_file(inner / "weights.safetensors")
         arrays = {key: value.numpy() for key, value in load_file(inner / "histories.safetensors").items()}
         columns = ProfileColumns.from_list(manifest["profile_columns"])
-        reads_order = any(key.startswith("network.behaviour.transformer") for key in weights)
-        users = UserSide(len(weights["network.behaviour.own"]), columns.size, reads_order)
-        network = ServingNetwork(config, len(items), users)
-        network.load_state_dict({key[8:]: value for key, value in weights.items() if key.startswith("network.")})
+        state = {key.removeprefix("network."): value for key, value in weights.items() if key.startswith("network.")}
+        network = serving_network(config, len(items), columns.size, state)
         vectors = ItemVectors(*(weights[f"items.{part}"].to(device) for part in ("source", "target", "bias")))
         return FittedModel(
             config=config,
@@ -124,14 +120,14 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             titles=pl.Series(ids["titles"], dtype=pl.String),
             histories=Histories(**arrays, ordered=bool(manifest["ordered"]), user=np.arange(len(arrays["start"]) - 1)),
             profile_columns=columns,
-            network=network.to(device).eval().requires_grad_(requires_grad=False),
+            network=network.to(device),
             vectors=vectors,
             graph=_read_graph(inner),
+            propagation=_read_propagation(inner),
             click_basis=manifest["click_basis"],
             item_weights=_read_item_weights(inner, manifest["item_weights"], len(items), device),
             item_share=float(manifest["item_share"]),
             scoring=_read_scoring(weights, manifest["scoring"], device),
-            parts=_read_item_parts(inner, manifest["item_parts"], device),
             prior=weights["items.prior"].to(device) if "items.prior" in weights else None,
             about=manifest["about"],
         )
@@ -147,12 +143,6 @@ def _read_item_weights(
     parts = load_file(folder / "item_weights.safetensors")
     recency = float(settings["recency"])
     return ItemWeights(parts["item"], parts["column"].long(), parts["value"], num_items, recency).to(device)
-
-
-def _read_item_parts(folder: Path, layout: dict[str, Any] | None, device: torch.device) -> ItemParts | None:
-    if layout is None:
-        return None
-    return ItemParts.of(layout, load_file(folder / "item_parts.safetensors", device=str(device)))
 
 
 def _read_scoring(
@@ -210,6 +200,34 @@ def _read_graph(folder: Path) -> KnowledgeGraph:
         ends = {HEAD_ID: nodes[head][ID].gather(index[0]), TAIL_ID: nodes[tail][ID].gather(index[1])}
         edges[head, relation, tail] = pl.DataFrame(ends).hstack(_table(table))
     return KnowledgeGraph(nodes, edges)
+
+
+def _write_propagation(propagation: Propagation, folder: Path) -> None:
+    labels = list(propagation.inputs)
+    tensors = {f"inputs.{place}": propagation.inputs[label] for place, label in enumerate(labels)}
+    tensors |= {name: kept for name in ("text", "said") if (kept := getattr(propagation, name)) is not None}
+    for place, layer in enumerate(propagation.layers):
+        tensors |= {f"weight.{place}": layer.weight, f"gate.{place}": layer.gate}
+    about = {
+        "ids": {label: propagation.ids[label].ids.to_list() for label in labels},
+        "layers": [layer.directions for layer in propagation.layers],
+    }
+    _write_json(folder / "propagation.json", about)
+    save_file({name: value.contiguous() for name, value in tensors.items()}, folder / "propagation.safetensors")
+
+
+def _read_propagation(folder: Path) -> Propagation | None:
+    if not (folder / "propagation.json").is_file():
+        return None
+    about = json.loads((folder / "propagation.json").read_text("utf-8"))
+    tensors: dict[str, Tensor] = load_file(folder / "propagation.safetensors")
+    layers = []
+    for place, directions in enumerate(about["layers"]):
+        made = tuple(((head, relation, tail), against) for (head, relation, tail), against in directions)
+        layers.append(PropagationLayer(made, tensors[f"weight.{place}"], tensors[f"gate.{place}"]))
+    ids = {label: Vocabulary(pl.Series(found, dtype=pl.String)) for label, found in about["ids"].items()}
+    inputs = {label: tensors[f"inputs.{place}"] for place, label in enumerate(ids)}
+    return Propagation(ids, inputs, tensors.get("text"), tensors.get("said"), tuple(layers))
 
 
 _TYPES = {

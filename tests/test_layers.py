@@ -27,6 +27,7 @@ LAYERS = [
     "evaluating",
     "blending",
     "learning",
+    "updating",
     "recommender",
     "comparison",
 ]

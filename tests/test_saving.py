@@ -75,7 +75,7 @@ def _save_and_die(recommender: kgrec.KGRecommender, folder: Path, write: int) ->
     recommender.save(folder)
 
 
-@pytest.mark.parametrize("write", range(13))
+@pytest.mark.parametrize("write", range(16))
 def test_save_killed_in_the_middle_leaves_the_old_model_loadable(
     fitted: kgrec.KGRecommender, tmp_path: Path, write: int
 ) -> None:

@@ -143,3 +143,24 @@ def test_script_on_bad_input_ends_with_one_clear_error(arguments: list[str], mes
 )
 def test_script_help_shows_examples(script: str) -> None:
     assert "usage" in run(script, "--help")
+
+
+def test_update_takes_files_into_a_saved_model_and_the_graph(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id,title,brand,price\nnew,red thing 12,Odd,3\n", "utf-8")
+    (tmp_path / "events.csv").write_text("user_id,item_id,timestamp\nu00,new,1700000000\nu99,i01,1700000000\n", "utf-8")
+    files = ["--events", tmp_path / "events.csv", "--items", tmp_path / "items.csv"]
+    printed = run("update.py", trained, *files, "--out", tmp_path / "run", "--path", tmp_path / "graph")
+    assert "2 events, 1 new users and 1 new items" in printed
+    assert "nodes and 3 edges loaded" in printed
+    assert "new" in run("recommend.py", tmp_path / "run", "--users", "u99", "-k", "12")
+    again = run("update.py", tmp_path / "run", *files)
+    assert "0 events, 0 new users and 0 new items" in again
+    assert "2 events were known already" in again
+
+
+def test_update_on_faulty_files_says_what_is_wrong(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text("user_id,item_id\nu00,nothing\n", "utf-8")
+    said = run("update.py", trained, "--events", tmp_path / "events.csv", "--items", tmp_path / "none.csv", status=1)
+    assert "2 faults" in said
+    assert "'nothing'" in said
+    assert "none.csv: can't be read" in said

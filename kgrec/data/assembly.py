@@ -50,12 +50,12 @@ def assemble(sources: Sources, findings: Findings, *, where: str, on_unknown: On
     if on_unknown not in ("raise", "skip"):
         raise ConfigError(f'on_unknown is {on_unknown!r}, expected "raise" or "skip"')
     _check_presence(sources, findings)
-    items = _read(schema.ITEMS, sources, findings)
+    items = read_table(schema.ITEMS, sources, findings)
     catalogue = None if items is None else Catalogue(items[c.ITEM_ID], on_unknown)
-    events, part = _read_events(sources, findings, catalogue)
-    users = _read(schema.USERS, sources, findings)
-    queries = _read(schema.QUERIES, sources, findings, catalogue)
-    triples = _read(schema.TRIPLES, sources, findings)
+    events, part = read_events(sources, findings, catalogue)
+    users = read_table(schema.USERS, sources, findings)
+    queries = read_table(schema.QUERIES, sources, findings, catalogue)
+    triples = read_table(schema.TRIPLES, sources, findings)
     for name, frame in ((c.ITEMS, items), (c.EVENTS, events)):
         if frame is not None and not frame.height and not findings.faults:
             findings.fault(name, "no row is left after cleaning")
@@ -65,9 +65,9 @@ def assemble(sources: Sources, findings: Findings, *, where: str, on_unknown: On
     _count_idle(items, events, users, findings)
     report = CleaningReport.of(findings.lines)
     users, queries, triples = (
-        _or_empty(users, schema.USERS),
-        _or_empty(queries, schema.QUERIES),
-        _or_empty(triples, schema.TRIPLES),
+        or_empty(users, schema.USERS),
+        or_empty(queries, schema.QUERIES),
+        or_empty(triples, schema.TRIPLES),
     )
     return Content(items=items, events=events, users=users, queries=queries, triples=triples, part=part, report=report)
 
@@ -92,12 +92,13 @@ def _check_presence(sources: Sources, findings: Findings) -> None:
         )
 
 
-def _read(
+def read_table(
     table: Table,
     sources: Sources,
     findings: Findings,
     catalogue: Catalogue | None = None,
 ) -> pl.DataFrame | None:
+    """One table other than the events, cleaned; None where it is not given or can't be read, which is noted."""
     source = sources.get(table.name)
     frame = parse_table(source, table, findings) if source else None
     if source is None or frame is None:
@@ -111,9 +112,10 @@ def _read(
     return frame.drop(HIDDEN, strict=False)
 
 
-def _read_events(
+def read_events(
     sources: Sources, findings: Findings, catalogue: Catalogue | None
 ) -> tuple[pl.DataFrame | None, pl.Series | None]:
+    """All events, cleaned, and of a fixed split the part of each; None where there are none or they can't be read."""
     keys = [key for key in event_keys() if key in sources]
     fixed = bool(keys) and c.EVENTS not in sources
     frames = []
@@ -154,5 +156,6 @@ def _count_idle(items: pl.DataFrame, events: pl.DataFrame, users: pl.DataFrame |
         findings.line(c.EVENTS, "user_id not in users", unlisted.len(), "kept", unlisted.unique(maintain_order=True))
 
 
-def _or_empty(frame: pl.DataFrame | None, table: Table) -> pl.DataFrame:
+def or_empty(frame: pl.DataFrame | None, table: Table) -> pl.DataFrame:
+    """The frame, or one without rows."""
     return pl.DataFrame(schema=table.dtypes) if frame is None else frame

@@ -86,7 +86,7 @@ def from_folder(folder: Path, findings: Findings) -> Sources:
         if len(paths) > 1:
             findings.fault(key, f"found twice, as {list_first(path.name for path in paths)}", "keep one")
         elif paths:
-            sources[key] = _read_file(paths[0], findings)
+            sources[key] = read_file(paths[0], findings)
     for path in sorted(folder.iterdir()):
         if path.name.endswith(SUFFIXES) and path not in known:
             findings.line(path.name, "not a table of a dataset", 1, "not read")
@@ -113,7 +113,8 @@ def _flattened(tables: Mapping[str, Frame | Mapping[str, Frame] | None]) -> Iter
             yield key, cast("Frame", frame)
 
 
-def _read_file(path: Path, findings: Findings) -> Source | None:
+def read_file(path: Path, findings: Findings) -> Source | None:
+    """Read one table; None where it can't be read, which is noted."""
     is_text = not path.name.endswith(".parquet")
     try:
         frame = pl.read_csv(path, infer_schema=False, glob=False) if is_text else pl.read_parquet(path, glob=False)

@@ -64,6 +64,7 @@ class TextEncoder:
         self.model = model or default_text_model()
         self.device = device
         self.max_length = max_length
+        self._loaded: tuple[Any, Any] | None = None  # made when first needed
         self.cache = cache or Path(os.environ.get("KGREC_CACHE") or user_cache_path("kgrec")) / "text"
 
     def encode(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
@@ -126,6 +127,8 @@ class TextEncoder:
         return out
 
     def _load(self) -> tuple[Any, Any]:
+        if self._loaded is not None:
+            return self._loaded
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging as transformers_logging
 
@@ -136,7 +139,8 @@ class TextEncoder:
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ConfigError(f"text_model {self.model!r} can't be loaded by transformers: {reason}") from error
-        return tokenizer, model.to(self.device).eval()
+        self._loaded = tokenizer, model.to(self.device).eval()
+        return self._loaded
 
 
 def _file_mark(file: Path) -> str:

@@ -13,7 +13,7 @@ from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import ID, KnowledgeGraph
 from kgrec.graph.networkx_graph import Node
 from kgrec.models.fitted import FittedModel
-from kgrec.models.item_parts import ItemParts, RelationMap
+from kgrec.models.item_parts import ItemParts, RelationMap, item_parts
 
 Edge = tuple[Node, str, Node]  # head, REL_TYPE, tail
 
@@ -32,8 +32,10 @@ class ItemVectorsWithout:
 
     def __init__(self, model: FittedModel) -> None:
         self.model = model
-        none = ItemParts(model.vectors.source.new_ones(len(model.items)), None, {}, ())
-        self.parts = model.parts or none
+        if model.propagation is None:
+            self.parts = ItemParts(model.vectors.source.new_ones(len(model.items)), None, {}, ())
+        else:
+            self.parts = item_parts(model.propagation, model.graph, model.items, model.device)
         self._ids = {label: table[ID].to_list() for label, table in model.graph.nodes.items()}
         self._rows = {label: dict(zip(ids, range(len(ids)), strict=True)) for label, ids in self._ids.items()}
         self._heard = [_heard(model.graph, relation) for relation in self.parts.relations]

@@ -14,7 +14,8 @@ from kgrec.config import RecommenderConfig
 from kgrec.data.splitting import liked
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
-from kgrec.models.item_parts import ItemParts
+from kgrec.models.popularity import Popularity
+from kgrec.models.propagation import Propagation
 from kgrec.models.serving import ItemVectors, ServingNetwork
 from kgrec.tensors.clicks import ClickBasis
 from kgrec.tensors.profiles import ProfileColumns
@@ -41,10 +42,12 @@ class FittedModel:
         The closed form, whose score counts `item_share` times.
     prior : Tensor or None
         What is added to each item's ranking score, shape (num_items,): how popular it is.
+    popularity : Popularity or None
+        What `prior` was made of, where an update needed it.
     scoring : ScoringModule or None
         Predicts clicks and purchases; None: the click network alone does.
-    parts : ItemParts or None
-        What the item vectors were made of, to tell what each part is worth (`kgrec.explain`).
+    propagation : Propagation or None
+        Gives nodes that come later their vectors.
     about : dict
         How it was made: seed, data fingerprint, versions, training log.
     """
@@ -62,8 +65,9 @@ class FittedModel:
     item_weights: ItemWeights | None = None
     item_share: float = 0.0
     prior: Tensor | None = None
+    popularity: Popularity | None = field(default=None, repr=False)
     scoring: ScoringModule | None = None
-    parts: ItemParts | None = None
+    propagation: Propagation | None = None
     about: dict[str, Any] = field(default_factory=dict)
     _known: tuple[Histories, Tensor, np.ndarray] | None = field(default=None, repr=False)
 
@@ -99,6 +103,31 @@ class FittedModel:
             vectors[torch.from_numpy(missing).to(self.device)] = self.user_vectors(self.histories.take(missing))
             made[missing] = True
         return vectors[torch.from_numpy(user_index).to(self.device)]
+
+    def with_histories(self, users: Vocabulary, histories: Histories, changed: np.ndarray) -> FittedModel:
+        """The model with other histories, which keeps the vectors made of users other than those `changed`.
+
+        They go over to it: this model makes its own again when asked.
+
+        Parameters
+        ----------
+        users : Vocabulary
+            Those of this model in their order, then any new ones; `histories` are theirs.
+        changed : int64
+            Places of the users whose histories differ.
+        """
+        known = None
+        if self._known is not None and self._known[0] is self.histories:
+            _, vectors, made = self._known
+            if histories.num_users > len(made):  # with room for more, so that not every new user takes a copy
+                room = histories.num_users - len(made) + len(made) // 8
+                vectors = torch.cat([vectors, vectors.new_empty(room, vectors.shape[1])])
+                made = np.concatenate([made, np.zeros(room, dtype=bool)])
+            made = made.copy()
+            made[changed] = False
+            known = histories, vectors, made
+        self._known = None
+        return replace(self, users=users, histories=histories, _known=known)
 
     def vectors_at(self, histories: Histories, user_index: np.ndarray, place: np.ndarray) -> Tensor:
         """Vectors of users when `place` events of theirs had come, shape (num_pairs, dim)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from kgrec.graph.build import PRODUCT
-from kgrec.graph.knowledge_graph import EdgeType
+from kgrec.models.propagation import Direction, Propagation, PropagationLayer
 from kgrec.tensors.geometric import HeteroData, MessagePassing
 from kgrec.tensors.sparse import Adjacency, mean_adjacency, sparse_product
+from kgrec.tensors.vocabulary import Vocabulary
 
 TEXT, KNOWLEDGE = "text", "knowledge"
 START_NORM = {TEXT: 0.33, KNOWLEDGE: 0.05}  # beside a node's own vector of norm `id_scale`
@@ -25,33 +27,25 @@ class Edges:
 
     Attributes
     ----------
-    edge_type : (head label, REL_TYPE, tail label)
-    forward : bool
-        Whether messages go from heads to tails.
+    source, target : str
+        Labels.
+    direction : Direction
+        Of which relation, and which way.
     source_index, target_index : Tensor of int64
         The nodes of each label that the relation touches: columns and rows of `adjacency`.
     """
 
-    edge_type: EdgeType
-    forward: bool
+    source: str
+    target: str
+    direction: Direction
     source_index: Tensor
     target_index: Tensor
     adjacency: Adjacency
 
-    @property
-    def source(self) -> str:
-        """Label of the nodes that speak."""
-        return self.edge_type[0 if self.forward else 2]
-
-    @property
-    def target(self) -> str:
-        """Label of the nodes that listen."""
-        return self.edge_type[2 if self.forward else 0]
-
     def to(self, device: torch.device) -> Edges:
         """The same edges on another device."""
         index = self.source_index.to(device), self.target_index.to(device)
-        return Edges(self.edge_type, self.forward, *index, self.adjacency.to(device))
+        return Edges(self.source, self.target, self.direction, *index, self.adjacency.to(device))
 
 
 class RelationConv(MessagePassing):  # type: ignore[misc]  # PyG is not typed
@@ -135,28 +129,35 @@ class FusionNetwork(nn.Module):
         feeds = any(edges.source == PRODUCT for layer in self.edges for edges in layer)
         early = None if feeds else products  # only these products take part
         hidden = {label: self._input(label, early if label == PRODUCT else None) for label in self.labels}
-        for number in range(len(self.edges)):
-            self._propagate(hidden, number, early)
+        for layer, gathers, convolutions in zip(self.edges, self.gathers, self.layers, strict=True):
+            sources = _gather(hidden, gathers, layer)
+            received: dict[str, list[tuple[Tensor, Tensor]]] = {}
+            for place, (edges, convolution) in enumerate(zip(layer, convolutions.children(), strict=True)):
+                message = convolution(sources[place], edges.adjacency)
+                received.setdefault(edges.target, []).append((edges.target_index, message))
+            for label, messages in received.items():
+                hidden[label] = _add(hidden[label], messages, early if label == PRODUCT else None)
         vectors = hidden[PRODUCT]
         return vectors if products is None or early is not None else vectors[products]
 
-    def before_last_round(self) -> dict[str, Tensor]:
-        """Vectors of the nodes of each label before the last round of propagation, shape (num_nodes, dim)."""
-        hidden = {label: self._input(label, None) for label in self.labels}
-        for number in range(len(self.edges) - 1):
-            self._propagate(hidden, number, None)
-        return hidden
+    @torch.no_grad()
+    def propagation(self, data: HeteroData) -> Propagation:
+        """What later nodes need to get vectors from this network; `data` is what it was made from."""
+        text = self.project[TEXT].get_parameter("weight").detach().cpu().clone() if TEXT in self.project else None
+        return Propagation(
+            ids={label: Vocabulary(data[label].node_id) for label in self.labels},
+            inputs={label: self._input(label, None).detach().cpu().clone() for label in self.labels},
+            text=text,
+            said=self._said(),
+            layers=tuple(_kept(edges, layer.children()) for edges, layer in zip(self.edges, self.layers, strict=True)),
+        )
 
-    def _propagate(self, hidden: dict[str, Tensor], number: int, early: Tensor | None) -> None:
-        """One round, which replaces the vectors of those who receive something."""
-        layer, convolutions = self.edges[number], self.layers[number]
-        sources = _gather(hidden, self.gathers[number], layer)
-        received: dict[str, list[tuple[Tensor, Tensor]]] = {}
-        for place, (edges, convolution) in enumerate(zip(layer, convolutions.children(), strict=True)):
-            message = convolution(sources[place], edges.adjacency)
-            received.setdefault(edges.target, []).append((edges.target_index, message))
-        for label, messages in received.items():
-            hidden[label] = _add(hidden[label], messages, early if label == PRODUCT else None)
+    def _said(self) -> Tensor | None:
+        """What the text of each product adds to its vector."""
+        if (PRODUCT, TEXT) not in self.features:
+            return None
+        said: Tensor = self.project[TEXT](self.features[PRODUCT, TEXT]).detach().cpu()
+        return said
 
     def _input(self, label: str, rows: Tensor | None) -> Tensor:
         own: Tensor = self.own[self.labels.index(label)]
@@ -166,6 +167,17 @@ class FusionNetwork(nn.Module):
                 feature = self.features[label, kind]
                 vector = vector + self.project[kind](feature if rows is None else feature[rows])
         return vector
+
+
+def _kept(edges: list[Edges], convolutions: Iterable[nn.Module]) -> PropagationLayer:
+    made = [convolution for convolution in convolutions if isinstance(convolution, RelationConv)]
+    if not made:
+        return PropagationLayer((), torch.zeros(0, 0, 0), torch.zeros(0))
+    return PropagationLayer(
+        tuple(edge.direction for edge in edges),
+        torch.stack([convolution.weight.weight.detach().cpu() for convolution in made]),
+        torch.stack([convolution.gate.detach().cpu() for convolution in made]),
+    )
 
 
 def _projection(width: int, dim: int, norm: float) -> nn.Linear:
@@ -220,13 +232,15 @@ def _both_ways(data: HeteroData) -> list[Edges]:
     edges = []
     for head, relation, tail in data.edge_types:
         index = data[head, relation, tail].edge_index.numpy().astype(np.int64)
-        for forward in (False, True):
-            edges.append(_edges((head, relation, tail), forward, *(index if forward else index[::-1])))
+        edges.append(_edges(((head, relation, tail), True), index[1], index[0]))
+        edges.append(_edges(((head, relation, tail), False), index[0], index[1]))
     return edges
 
 
-def _edges(edge_type: EdgeType, forward: bool, source_index: np.ndarray, target_index: np.ndarray) -> Edges:
+def _edges(direction: Direction, source_index: np.ndarray, target_index: np.ndarray) -> Edges:
+    (head, _, tail), against = direction
+    source, target = (tail, head) if against else (head, tail)
     sources, columns = np.unique(source_index, return_inverse=True)
     targets, rows = np.unique(target_index, return_inverse=True)
     adjacency = mean_adjacency(rows, columns, len(targets), len(sources))
-    return Edges(edge_type, forward, torch.from_numpy(sources), torch.from_numpy(targets), adjacency)
+    return Edges(source, target, direction, torch.from_numpy(sources), torch.from_numpy(targets), adjacency)

@@ -1,14 +1,16 @@
-"""What item vectors were made of, kept beside them: so that a part can be taken away and the score asked again."""
+"""What item vectors were made of: so that a part can be taken away and the score asked again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+import torch
 from torch import Tensor
 
-from kgrec.graph.knowledge_graph import EdgeType
+from kgrec.graph.knowledge_graph import EdgeType, KnowledgeGraph
+from kgrec.graph.schema.types import PRODUCT
+from kgrec.models.propagation import Propagation
+from kgrec.tensors.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +60,20 @@ class ItemParts:
     neighbours: dict[str, Tensor]
     relations: tuple[RelationMap, ...]
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All numbers, by names that `of` knows."""
-        found = {"norm": self.norm} | ({} if self.text is None else {"text": self.text})
-        found |= {f"neighbours.{place}": values for place, values in enumerate(self.neighbours.values())}
-        return found | {f"relations.{place}": relation.weight for place, relation in enumerate(self.relations)}
 
-    def layout(self) -> dict[str, Any]:
-        """What the numbers belong to, for JSON."""
-        relations = [[*relation.edge_type, relation.forward] for relation in self.relations]
-        return {"neighbours": list(self.neighbours), "relations": relations}
-
-    @classmethod
-    def of(cls, layout: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ItemParts:
-        """The inverse of `layout` and `tensors`."""
-        neighbours = {label: tensors[f"neighbours.{place}"] for place, label in enumerate(layout["neighbours"])}
-        relations = [
-            RelationMap((head, name, tail), bool(forward), tensors[f"relations.{place}"])
-            for place, (head, name, tail, forward) in enumerate(layout["relations"])
-        ]
-        return cls(tensors["norm"], tensors.get("text"), neighbours, tuple(relations))
+@torch.no_grad()
+def item_parts(propagation: Propagation, graph: KnowledgeGraph, items: Vocabulary, device: torch.device) -> ItemParts:
+    """What the vectors of some items of a graph are made of."""
+    norm = propagation.vectors(graph, items.ids).norm(dim=-1)
+    text = None
+    if propagation.said is not None:
+        text = propagation.said[torch.from_numpy(propagation.ids[PRODUCT].index(items.ids))].to(device)
+    relations: list[RelationMap] = []
+    for layer in propagation.layers[-1:]:
+        for (edge_type, against), weight, gate in zip(layer.directions, layer.weight, layer.gate, strict=True):
+            if edge_type in graph.edges:
+                relations.append(RelationMap(edge_type, not against, (gate * weight).to(device)))
+    heard = propagation.heard(graph, items.ids)
+    relations = [relation for relation in relations if relation.source in heard]
+    neighbours = {relation.source: heard[relation.source].to(device) for relation in relations}
+    return ItemParts(norm.to(device), text, neighbours, tuple(relations))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from kgrec.tensors.sequences import Histories
@@ -9,27 +11,61 @@ from kgrec.tensors.sequences import Histories
 HALF_LIVES = (0.25, 0.05, 0.01)  # of the span of all events
 
 
-def popularity(histories: Histories, num_items: int) -> dict[str, np.ndarray]:
-    """Logarithms of how often each item was chosen, in all and of late, deviating by 1 over the items.
+@dataclass(frozen=True, slots=True)
+class Popularity:
+    """How often each item was chosen; with a half-life, of late.
 
-    Of late: an event counts half for each half-life of its age before the last of all; the half-lives are shares of the
-    time that the events span. Where no two items differ, nothing.
-
-    Returns
-    -------
-    dict of name to float32 array, shape (num_items,)
+    Attributes
+    ----------
+    weight : float64, shape (num_items,)
+        An event counts 1, or half for each half-life of its age.
+    moment : int
+        UTC epoch seconds from which the ages count: the last event.
+    half_life : float, optional
+        Seconds; None: all events count alike.
     """
-    weights = {"all": np.ones(len(histories.item_index))}
-    stamps = histories.timestamp
-    known = stamps > np.iinfo(np.int64).min
-    span = float(np.ptp(stamps[known])) if histories.ordered and known.any() else 0.0
-    if span:
-        age = np.where(known, stamps[known].max() - stamps, span) / span
-        weights |= {f"half-life {part:g}": 0.5 ** (age / part) for part in HALF_LIVES}
-    found = {}
-    for name, weight in weights.items():
-        logarithm = np.log1p(np.bincount(histories.item_index, weight, minlength=num_items))
+
+    weight: np.ndarray
+    moment: int
+    half_life: float | None
+
+    @classmethod
+    def of(cls, histories: Histories, num_items: int, half_life: float | None) -> Popularity:
+        """That of the events of histories; one without a time is as old as the oldest."""
+        if half_life is None:
+            return cls(np.bincount(histories.item_index, minlength=num_items).astype(np.float64), 0, None)
+        stamps = histories.timestamp
+        known = stamps[stamps > np.iinfo(np.int64).min]
+        first, last = (int(known.min()), int(known.max())) if len(known) else (0, 0)
+        weight = 0.5 ** ((last - np.maximum(stamps, first)) / half_life)
+        return cls(np.bincount(histories.item_index, weight, minlength=num_items), last, half_life)
+
+    def after(self, item_index: np.ndarray, timestamp: np.ndarray, num_items: int) -> Popularity:
+        """That after more events, shape (num_events,) each, those without a time just now; items may have come too."""
+        weight = np.concatenate([self.weight, np.zeros(num_items - len(self.weight))])
+        if self.half_life is None:
+            return Popularity(weight + np.bincount(item_index, minlength=num_items), self.moment, None)
+        moment = max(self.moment, int(timestamp.max(initial=self.moment)))
+        age = moment - np.where(timestamp > np.iinfo(np.int64).min, timestamp, moment)
+        fresh = 0.5 ** (age / self.half_life)
+        faded = weight * 0.5 ** ((moment - self.moment) / self.half_life)
+        return Popularity(faded + np.bincount(item_index, fresh, minlength=num_items), moment, self.half_life)
+
+    def logarithm(self) -> np.ndarray | None:
+        """Deviating by 1 over the items, float32, shape (num_items,); None where no two items differ."""
+        logarithm = np.log1p(self.weight)
         deviation = logarithm.std()
-        if deviation:
-            found[name] = (logarithm / deviation).astype(np.float32)
-    return found
+        return (logarithm / deviation).astype(np.float32) if deviation else None
+
+
+def popularities(histories: Histories, num_items: int) -> dict[str, Popularity]:
+    """How often each item was chosen, in all and of late: the half-lives are shares of the time that the events span.
+
+    Left out where no two items differ.
+    """
+    stamps = histories.timestamp
+    known = stamps[stamps > np.iinfo(np.int64).min]
+    span = float(np.ptp(known)) if histories.ordered and len(known) else 0.0
+    half_lives = {"all": None, **({f"half-life {part:g}": part * span for part in HALF_LIVES} if span else {})}
+    made = {name: Popularity.of(histories, num_items, half_life) for name, half_life in half_lives.items()}
+    return {name: one for name, one in made.items() if one.logarithm() is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +46,29 @@ def behaviour_encoder(config: RecommenderConfig, users: UserSide) -> BehaviourEn
         user_events=config.user_events,
         num_profile_features=users.num_profile_features,
     )
+
+
+def serving_network(
+    config: RecommenderConfig, num_items: int, num_profile_features: int, state: Mapping[str, Tensor]
+) -> ServingNetwork:
+    """The serving network that has these weights, for serving.
+
+    Parameters
+    ----------
+    state : mapping
+        As `ServingNetwork.state_dict` gives it; the tensors are shared.
+
+    Raises
+    ------
+    RuntimeError
+        If the weights are not those of such a network.
+    """
+    reads_order = any(name.startswith("behaviour.transformer") for name in state)
+    users = UserSide(len(state["behaviour.own"]), num_profile_features, reads_order)
+    with torch.device("meta"):
+        network = ServingNetwork(config, num_items, users)
+    network.load_state_dict(state, assign=True)
+    return network.eval().requires_grad_(requires_grad=False)
 
 
 class ServingNetwork(nn.Module):

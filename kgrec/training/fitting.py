@@ -22,7 +22,6 @@ from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel
 from kgrec.models.fusion import KNOWLEDGE
-from kgrec.models.fusion_parts import fusion_parts
 from kgrec.models.network import RecommenderNetwork
 from kgrec.models.node_features import add_text
 from kgrec.models.serving import UserSide
@@ -121,7 +120,7 @@ def fit_model(
         arm, tried = train(start, temperatures, options, of, is_first=engine.is_first)
     model = arm.model
     model.vectors = item_vectors(arm.network)
-    model.parts = fusion_parts(arm.network.fusion, data, graph, len(items))
+    model.propagation = arm.network.fusion.propagation(data)
     model.network.eval().requires_grad_(requires_grad=False)
     model.about = {
         "seed": seed,

@@ -177,7 +177,7 @@ def test_explain_with_a_wrong_number_says_which(fitted: kgrec.KGRecommender, wro
 
 
 def test_model_without_parts_names_paths_that_weigh_nothing(fitted: kgrec.KGRecommender) -> None:
-    model: FittedModel = dataclasses.replace(fitted.model_, parts=None)
+    model: FittedModel = dataclasses.replace(fitted.model_, propagation=None)
     found = Explainer(model).explain(*_first(fitted), 3, 3)
     assert found.paths
     assert [path.drop for path in found.paths] == pytest.approx([0.0] * len(found.paths), abs=1e-4)

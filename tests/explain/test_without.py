@@ -11,7 +11,6 @@ import torch
 import kgrec
 from kgrec.explain.without import Edge, ItemVectorsWithout
 from kgrec.models.fusion import TEXT, FusionNetwork
-from kgrec.models.fusion_parts import fusion_parts
 from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.testing.graphs import make_product_graph
@@ -46,7 +45,7 @@ def without(fitted: kgrec.KGRecommender) -> ItemVectorsWithout:
     fused = network()[: len(ITEMS)].detach()
     model = copy.copy(fitted.model_)
     model.items, model.graph = ITEMS, graph
-    model.parts = fusion_parts(network, data, graph, len(ITEMS))
+    model.propagation = network.propagation(data)
     vectors = model.vectors
     model.vectors = type(vectors)(torch.nn.functional.normalize(fused, dim=-1), vectors.target, vectors.bias)
     return ItemVectorsWithout(model)
@@ -66,7 +65,7 @@ def test_fused_without_edges_is_the_vector_of_a_graph_without_them(
     whole, _ = _network(graph)
     lacking, _ = _network(_lacking(graph, edges))
     trained = dict(whole.state_dict())
-    names = [[(*e.edge_type, e.forward) for e in network.edges[0]] for network in (whole, lacking)]
+    names = [[edges.direction for edges in network.edges[0]] for network in (whole, lacking)]
     for place, name in enumerate(names[1]):  # a relation without an edge has no weights
         for part in ("weight.weight", "gate"):
             trained[f"layers.0.{place}.{part}"] = whole.state_dict()[f"layers.0.{names[0].index(name)}.{part}"]
@@ -96,10 +95,3 @@ def test_edges_of_an_item_are_those_that_it_hears(without: ItemVectorsWithout) -
     category = (("Product", "p1"), "IN_CATEGORY", ("Category", "Home > Lamps"))
     colour = (("Product", "p1"), "HAS_ATTRIBUTE", ("AttributeValue", "colour=red"))
     assert found == {BRAND, LINK, category, colour}
-
-
-def test_parts_are_the_same_after_their_layout_and_tensors(without: ItemVectorsWithout) -> None:
-    parts = without.parts
-    again = type(parts).of(parts.layout(), parts.tensors())
-    assert again.layout() == parts.layout()
-    assert all(torch.equal(value, again.tensors()[name]) for name, value in parts.tensors().items())

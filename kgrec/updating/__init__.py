@@ -1,0 +1,1 @@
+"""New events and new items into a fitted model, without training."""

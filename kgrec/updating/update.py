@@ -1,0 +1,112 @@
+"""From a fitted model, new events and new items to the model that knows them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from kgrec.data.additions import File, read_additions
+from kgrec.data.cleaning import OnUnknown
+from kgrec.data.report import CleaningReport
+from kgrec.data.sources import Frame
+from kgrec.errors import DataError
+from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.models.fitted import FittedModel
+from kgrec.models.popularity import Popularity
+from kgrec.updating.events import GrownHistories, grow_histories
+from kgrec.updating.facts import changed_facts
+from kgrec.updating.items import grow_items
+
+if TYPE_CHECKING:  # the database driver takes a second to import
+    from kgrec.graph.store import GraphStore
+    from kgrec.graph.store.load import LoadReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateReport:
+    """What one update did.
+
+    Attributes
+    ----------
+    events : int
+        That joined the histories; impressions and negatives are not among them.
+    repeated : int
+        Events that were known already (same user, item, type and time), and were left out.
+    items, users : int
+        That were not known before.
+    cleaning : CleaningReport
+        What was found in the tables and what was done about it.
+    stored : LoadReport or None
+        What was sent to the graph store.
+    """
+
+    events: int
+    repeated: int
+    items: int
+    users: int
+    seconds: float
+    cleaning: CleaningReport
+    stored: LoadReport | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.events:,} events, {self.users:,} new users and {self.items:,} new items in {self.seconds:.2f} s"
+        text += f"; {self.repeated:,} events were known already" if self.repeated else ""
+        return f"{text}; graph: {self.stored}" if self.stored else text
+
+
+def update_model(
+    model: FittedModel,
+    events: Frame | File | None,
+    items: Frame | File | None,
+    store: GraphStore | None,
+    *,
+    on_unknown: OnUnknown = "raise",
+) -> tuple[FittedModel, UpdateReport]:
+    """The model that knows the events and items too; `model` itself stays as it is. See `KGRecommender.update`."""
+    if events is None and items is None:
+        raise DataError("update: nothing was given, neither events nor items")
+    begun = time.perf_counter()
+    added = read_additions(events, items, model.items.ids, on_unknown=on_unknown)
+    updated, facts = model, KnowledgeGraph({}, {})
+    if added.items.height:
+        facts = KnowledgeGraph.from_dataset(added, schema=None if store is None else store.schema)
+        updated = grow_items(model, added.items, facts)
+    grown = grow_histories(model.histories, model.users, updated.items, added.events)
+    updated = _with_histories(updated, grown)
+    stored = None
+    if store is not None:
+        stored = store.load(changed_facts(updated, added.events, facts), progress=False)
+    report = UpdateReport(
+        events=len(grown.item_index),
+        repeated=grown.repeated,
+        items=added.items.height,
+        users=len(grown.users) - len(model.users),
+        seconds=time.perf_counter() - begun,
+        cleaning=added.report,
+        stored=stored,
+    )
+    return updated, report
+
+
+def _with_histories(model: FittedModel, grown: GrownHistories) -> FittedModel:
+    """The model with the grown histories, and what follows from them."""
+    popularity, prior = model.popularity, model.prior
+    settings = model.about.get("popularity", {})
+    if prior is not None and len(grown.item_index):
+        size = len(model.items)
+        if popularity is None:
+            popularity = Popularity.of(model.histories, size, settings["half_life"])
+        popularity = popularity.after(grown.item_index, grown.timestamp, size)
+        logarithm = popularity.logarithm()
+        if logarithm is not None:
+            prior = settings["share"] * torch.from_numpy(logarithm).to(prior.device)
+    updated = replace(
+        model.with_histories(grown.users, grown.histories, grown.touched), popularity=popularity, prior=prior
+    )
+    scoring = updated.scoring
+    if scoring is not None and scoring.features is not None:
+        updated.scoring = replace(scoring, features=replace(scoring.features, model=updated))
+    return updated
