@@ -33,6 +33,7 @@ from kgrec.inputs import (
     user_place,
 )
 from kgrec.models.fitted import FittedModel
+from kgrec.ranking.complements import Together, complement_lists
 from kgrec.ranking.lists import model_lists
 from kgrec.ranking.similar import similar_lists
 from kgrec.tensors.vocabulary import Vocabulary
@@ -81,6 +82,7 @@ class KGRecommender:
         self._model: FittedModel | None = None
         self._explainer: Explainer | None = None
         self._interests: Interests | None = None
+        self._together: Together | None = None
 
     @property
     def model_(self) -> FittedModel:
@@ -152,7 +154,7 @@ class KGRecommender:
             progress=sys.stderr.isatty() if progress is None else progress,
         ) as options:
             self._model = learn(train, validation, graph, self.config, seed=self.seed, options=options)
-        self._explainer = self._interests = None
+        self._explainer = self._interests = self._together = None
         return self
 
     def recommend(
@@ -286,6 +288,30 @@ class KGRecommender:
         model = self.model_
         wanted = id_series(item_ids, "item_ids")
         return similar_lists(model, wanted, item_places(model.items, wanted, "similar_items"), k)
+
+    def complements(self, item_ids: Sequence[str], k: int = 10) -> pl.DataFrame:
+        """The items that go with these: chosen by the same people, of late and in one session.
+
+        An item with few events borrows from those most like it. Its nearest items would do instead of it, not with it:
+        where anything is ever bought, those never bought with it are left out (`kgrec.ranking.complements`).
+
+        Returns
+        -------
+        polars.DataFrame
+            Columns item_id, complement_item_id, rank (from 1), score (the logarithm of how likely the item is beside
+            this one, and their cosine; higher is better).
+
+        Raises
+        ------
+        UnknownIdError
+            If an item is unknown.
+        """
+        model = self.model_
+        wanted = id_series(item_ids, "item_ids")
+        index = item_places(model.items, wanted, "complements")
+        if self._together is None or self._together.histories is not model.histories:
+            self._together = Together.of(model)
+        return complement_lists(model, self._together, wanted, index, k)
 
     def item_vectors(self) -> tuple[pl.Series, np.ndarray]:
         """Ids and fused vectors of the catalogue, for a vector index: `store.write_vectors(*rec.item_vectors())`.
