@@ -64,6 +64,7 @@ class TextEncoder:
         self.model = model or default_text_model()
         self.device = device
         self.max_length = max_length
+        self._loaded: tuple[Any, Any] | None = None  # made when first needed
         self.cache = cache or Path(os.environ.get("KGREC_CACHE") or user_cache_path("kgrec")) / "text"
 
     def encode(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
@@ -88,6 +89,28 @@ class TextEncoder:
             if text in row:
                 out[index] = vectors[row[text]]
         return out
+
+    def encode_now(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of a few texts, such as queries, as `encode` makes them; none is kept on disk.
+
+        Raises
+        ------
+        ConfigError
+            If the model can't be loaded.
+        """
+        return self._encode(texts, progress=False)
+
+    def is_token(self, word: str) -> bool:
+        """Whether a word is one token to the model: it was common where the model's vocabulary was made.
+
+        Raises
+        ------
+        ConfigError
+            If the model can't be loaded.
+        """
+        tokenizer, _ = self._load()
+        ids = tokenizer(word, add_special_tokens=False)["input_ids"]
+        return len(ids) == 1 and ids[0] != tokenizer.unk_token_id
 
     def _key(self, texts: Sequence[str]) -> str:
         digest = hashlib.sha256()
@@ -126,6 +149,8 @@ class TextEncoder:
         return out
 
     def _load(self) -> tuple[Any, Any]:
+        if self._loaded is not None:
+            return self._loaded
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging as transformers_logging
 
@@ -136,7 +161,8 @@ class TextEncoder:
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ConfigError(f"text_model {self.model!r} can't be loaded by transformers: {reason}") from error
-        return tokenizer, model.to(self.device).eval()
+        self._loaded = tokenizer, model.to(self.device).eval()
+        return self._loaded
 
 
 def _file_mark(file: Path) -> str:

@@ -22,6 +22,8 @@ from kgrec.tensors.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from kgrec.scoring.model import ScoringModule
+    from kgrec.search.searcher import Searcher
+    from kgrec.search.settings import SearchSettings
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class FittedModel:
         What is added to each item's ranking score, shape (num_items,): how popular it is.
     scoring : ScoringModule or None
         Predicts clicks and purchases; None: the click network alone does.
+    search : SearchSettings or None
+        The items' text vectors and what search learned; None: search goes by words alone.
     about : dict
         How it was made: seed, data fingerprint, versions, training log.
     """
@@ -60,7 +64,9 @@ class FittedModel:
     item_share: float = 0.0
     prior: Tensor | None = None
     scoring: ScoringModule | None = None
+    search: SearchSettings | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    searcher: Searcher | None = field(default=None, repr=False, compare=False)  # made when first needed
     _known: tuple[Histories, Tensor, np.ndarray] | None = field(default=None, repr=False)
 
     @property
