@@ -95,6 +95,11 @@ class RecommenderConfig:
     item_weights_kept: int = _setting(200, "weights kept of each item, the largest", 1)
     item_share: float = _setting(1.0, "weight of the closed form's score; validation chooses where there is one", 0.0)
 
+    search_language: str | None = _setting("english", "Snowball stems of this language join words; None: none")
+    search_exact_limit: int = _setting(
+        200_000, "items up to which search compares a query with all of them; above, an index where one is installed", 1
+    )
+
     epochs: int = _setting(100, "passes over the events, at most", 1, 100_000)
     patience: int | None = _setting(
         2, "looks at validation without a gain before a smaller step, at last the end; None: run all epochs", 1

@@ -20,6 +20,7 @@ from kgrec.ranking.lists import model_lists
 from kgrec.scoring.fitting import fit_scoring
 from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.pairs import labelled_pairs
+from kgrec.search.fitting import fit_search
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.fitting import fit_model
@@ -57,6 +58,8 @@ def learn(
     blend(model, data, others if config.patience is not None else None)
     if validation is not None and config.use_scoring:
         model.scoring = _scoring_module(model, validation, seed)
+    clicks = train.events.clear() if validation is None else validation.events
+    fit_search(model, data, train.queries, clicks, seed=seed)
     _remember(model, train, validation)
     return model
 

@@ -42,6 +42,7 @@ from kgrec.training.device import resolve_device
 if TYPE_CHECKING:  # the database driver takes a second to import
     from kgrec.data.sources import Frame
     from kgrec.graph.store import GraphStore
+    from kgrec.search.results import SearchResult
     from kgrec.training.engine import Precision
     from kgrec.training.tracking import Tracker, TrackerName
     from kgrec.updating.update import UpdateReport
@@ -312,6 +313,51 @@ class KGRecommender:
         if self._together is None or self._together.histories is not model.histories:
             self._together = Together.of(model)
         return complement_lists(model, self._together, wanted, index, k)
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        user_id: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        candidates: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        strict: bool = False,
+    ) -> SearchResult:
+        """The k items that answer a query best: by its words (BM25), its meaning (BERT) and what it names in the graph.
+
+        Brands, categories and attribute values that the query names count in an item's favour, and a price ("under
+        50", "between 20 and 40") must be kept. Words that the catalogue does not hold are read as the nearest that it
+        does.
+
+        Parameters
+        ----------
+        user_id : str, optional
+            Whose taste has a say in the order.
+        filters, candidates, exclude
+            As in `recommend`.
+        strict : bool
+            Whether the items must match every brand, category and attribute that the query names.
+
+        Returns
+        -------
+        SearchResult
+            A polars frame with columns item_id, title, rank (from 1), score (higher is better, within one query), and
+            user_id where one was given; it also has `understood`, `corrections` and `reading`.
+
+        Raises
+        ------
+        UnknownIdError
+            If the user, a candidate or an item to exclude is unknown.
+        ConfigError
+            If the query is empty, or k or a filter is not to be had.
+        """
+        from kgrec.search.searcher import search_model
+
+        model = self.model_
+        allowed = allowed_places(model, candidates, exclude, filters)
+        return search_model(model, query, k, user_id, allowed, strict=strict)
 
     def item_vectors(self) -> tuple[pl.Series, np.ndarray]:
         """Ids and fused vectors of the catalogue, for a vector index: `store.write_vectors(*rec.item_vectors())`.

@@ -25,6 +25,7 @@ from kgrec.models.propagation import Propagation, PropagationLayer
 from kgrec.models.serving import ItemVectors, serving_network
 from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.network import ScoringNetwork
+from kgrec.search.settings import SearchSettings
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
@@ -57,6 +58,9 @@ def save_model(model: FittedModel, folder: Path) -> None:
     if model.item_weights is not None:
         parts = {name: getattr(model.item_weights, name).cpu().contiguous() for name in ("item", "column", "value")}
         save_file(parts | {"column": parts["column"].int()}, inner / "item_weights.safetensors")
+    if model.search is not None:
+        parts = {name: value.detach().cpu().contiguous() for name, value in model.search.tensors().items()}
+        save_file(parts, inner / "search.safetensors")
     histories = model.histories
     arrays = {"start": histories.start, "item_index": histories.item_index, "event_index": histories.event_index}
     arrays |= {"timestamp": histories.timestamp, "profile": model.profile}
@@ -81,6 +85,7 @@ def save_model(model: FittedModel, folder: Path) -> None:
         "item_weights": None if model.item_weights is None else {"recency": model.item_weights.recency},
         "item_share": model.item_share,
         "scoring": None if model.scoring is None else model.scoring.settings(),
+        "search": None if model.search is None else model.search.weights,
         "about": model.about,
     }
     for file in inner.iterdir():
@@ -128,6 +133,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             item_weights=_read_item_weights(inner, manifest["item_weights"], len(items), device),
             item_share=float(manifest["item_share"]),
             scoring=_read_scoring(weights, manifest["scoring"], device),
+            search=_read_search(inner, manifest["search"], device),
             prior=weights["items.prior"].to(device) if "items.prior" in weights else None,
             about=manifest["about"],
         )
@@ -158,6 +164,12 @@ def _read_scoring(
         shift=float(settings["shift"]),
         converts=bool(settings["converts"]),
     )
+
+
+def _read_search(folder: Path, weights: dict[str, Any] | None, device: torch.device) -> SearchSettings | None:
+    if weights is None:
+        return None
+    return SearchSettings.of(weights, load_file(folder / "search.safetensors", device=str(device)))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ LAYERS = [
     "training",
     "scoring",
     "ranking",
+    "search",
     "explain",
     "inputs",
     "evaluating",
@@ -117,6 +118,7 @@ def test_serving_does_not_load_torch_geometric(tmp_path: Path) -> None:
 model = kgrec.KGRecommender.load({str(tmp_path)!r}, device="cpu")
 model.recommend(["u00"], k=2, filters={{"brand": "Odd"}}), model.explain("u00", "i01"), model.similar_items(["i00"])
 model.profile("u00"), model.complements(["i00"])
+model.search("red thing under 5", user_id="u00")
 print(*sorted({{"torch_geometric", "transformers", "neo4j"}} & set(sys.modules)))"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not done.stdout.split()

@@ -90,6 +90,28 @@ class TextEncoder:
                 out[index] = vectors[row[text]]
         return out
 
+    def encode_now(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of a few texts, such as queries, as `encode` makes them; none is kept on disk.
+
+        Raises
+        ------
+        ConfigError
+            If the model can't be loaded.
+        """
+        return self._encode(texts, progress=False)
+
+    def is_token(self, word: str) -> bool:
+        """Whether a word is one token to the model: it was common where the model's vocabulary was made.
+
+        Raises
+        ------
+        ConfigError
+            If the model can't be loaded.
+        """
+        tokenizer, _ = self._load()
+        ids = tokenizer(word, add_special_tokens=False)["input_ids"]
+        return len(ids) == 1 and ids[0] != tokenizer.unk_token_id
+
     def _key(self, texts: Sequence[str]) -> str:
         digest = hashlib.sha256()
         folder = Path(self.model)

@@ -24,6 +24,8 @@ from kgrec.tensors.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from kgrec.scoring.model import ScoringModule
+    from kgrec.search.searcher import Searcher
+    from kgrec.search.settings import SearchSettings
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class FittedModel:
         Predicts clicks and purchases; None: the click network alone does.
     propagation : Propagation or None
         Gives nodes that come later their vectors.
+    search : SearchSettings or None
+        The items' text vectors and what search learned; None: search goes by words alone.
     about : dict
         How it was made: seed, data fingerprint, versions, training log.
     """
@@ -68,7 +72,9 @@ class FittedModel:
     popularity: Popularity | None = field(default=None, repr=False)
     scoring: ScoringModule | None = None
     propagation: Propagation | None = None
+    search: SearchSettings | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    searcher: Searcher | None = field(default=None, repr=False, compare=False)  # made when first needed
     _known: tuple[Histories, Tensor, np.ndarray] | None = field(default=None, repr=False)
 
     @property

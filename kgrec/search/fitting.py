@@ -1,0 +1,208 @@
+"""What search learns: from queries with answers, and from the clicks that followed queries."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from kgrec.data import columns as c
+from kgrec.data.splitting import liked
+from kgrec.models.fitted import FittedModel
+from kgrec.models.fusion import TEXT
+from kgrec.ranking.search import coordinate_search
+from kgrec.search.gains import Answers, ndcg
+from kgrec.search.query_map import EPOCHS, train_map
+from kgrec.search.searcher import Scored, Searcher, combine, personal_part
+from kgrec.search.settings import DEFAULT_WEIGHTS, FACETS, LEXICAL, PERSONAL, VECTORS, QueryMap, SearchSettings
+from kgrec.search.vectors import item_text_vectors
+from kgrec.tensors.geometric import HeteroData
+
+logger = logging.getLogger(__name__)
+
+FEWEST, MOST = 20, 2000  # queries to learn from; of more, this many are drawn
+FOLDS = 4
+K = 10  # cutoff of the NDCG that settings are chosen by
+POOL = 200  # best items of each part of a score that are kept of a query
+FACTORS = (0.25, 0.5, 2.0, 4.0)  # tried on each weight
+PERSONAL_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4)
+MOST_CLICKS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """The items of a query that may come into its list: parts of their scores, gains; the gains of all answers."""
+
+    parts: dict[str, np.ndarray]
+    gain: np.ndarray
+    ideal: np.ndarray
+
+    def ndcg(self, weights: dict[str, float]) -> float:
+        return ndcg(combine(self.parts, weights), self.gain, self.ideal, K)
+
+
+def text_settings(model: FittedModel, data: HeteroData) -> SearchSettings:
+    """Search with default weights, over the text vectors that the nodes were given for training."""
+
+    def text_of(label: str, ids: Sequence[str]) -> np.ndarray | None:
+        store = data[label] if label in data.node_types else {}
+        found: np.ndarray | None = store[TEXT][: len(ids)].cpu().numpy() if TEXT in store else None
+        return found
+
+    vectors = item_text_vectors(model.graph, model.items, text_of)
+    return SearchSettings(None if vectors is None else torch.from_numpy(vectors).half().to(model.device))
+
+
+def fit_search(model: FittedModel, data: HeteroData, queries: pl.DataFrame, clicks: pl.DataFrame, *, seed: int) -> None:
+    """Give the model its search: text vectors, and what queries and clicks can teach.
+
+    The weights of a score's parts and the map of query vectors are learned from `queries`, each chosen by queries that
+    it was not trained on; the weight of the user's taste from events that followed a query.
+
+    Parameters
+    ----------
+    data : HeteroData
+        With the text vectors of the nodes.
+    queries : frame with columns query, item_id, relevance
+    clicks : frame with columns user_id, item_id, query
+        Of a part that the ranker was not trained on.
+    """
+    model.search = text_settings(model, data)
+    answers = answers_of(model, queries, np.random.default_rng(np.random.SeedSequence([seed, *b"queries"])))
+    asked = _clicks(model, clicks, seed)
+    if len(answers) < FEWEST and len(asked) < FEWEST:
+        return
+    searcher = Searcher(model)
+    if len(answers) >= FEWEST:
+        model.search = _learn(searcher, answers, seed)
+        searcher.settings = model.search
+    if len(asked) >= FEWEST:
+        weights = model.search.weights | {PERSONAL: _personal_weight(model, searcher, asked)}
+        model.search = replace(model.search, weights=weights)
+    model.about["search"] = dict(model.search.weights) | {"query_map": model.search.query_map is not None}
+    logger.info("search: %s", model.about["search"])
+
+
+def answers_of(model: FittedModel, queries: pl.DataFrame, draws: np.random.Generator) -> list[Answers]:
+    """The queries that have an answer in the catalogue, at most `MOST`, drawn."""
+    known = queries.with_columns(pl.Series("place", model.items.index(queries[c.ITEM_ID])))
+    known = known.filter(pl.col("place") >= 0, pl.col(c.QUERY).str.strip_chars() != "")
+    gain = pl.col(c.RELEVANCE).fill_null(1).cast(pl.Float64).clip(0)
+    grouped = known.group_by(c.QUERY, maintain_order=True).agg("place", gain.alias("gain"))
+    grouped = grouped.filter(pl.col("gain").list.max() > 0)
+    rows = np.sort(draws.permutation(grouped.height)[:MOST])
+    return [
+        Answers(query, np.array(place, dtype=np.int64), np.array(gain))
+        for query, place, gain in grouped[rows].select(c.QUERY, "place", "gain").iter_rows()
+    ]
+
+
+def _learn(searcher: Searcher, answers: list[Answers], seed: int) -> SearchSettings:
+    """The map, where it helps queries that it was not trained on, and the weights that suit those best."""
+    searcher.prepare([one.query for one in answers])
+    found = [searcher.scored(one.query) for one in answers]
+    plain = [_pool(one, scored.parts) for one, scored in zip(answers, found, strict=True)]
+    pools, query_map = plain, None
+    if searcher.cosines is not None:
+        pools, epochs = _held_out(searcher, answers, found, plain, seed)
+        if epochs:
+            vectors = torch.stack([searcher.query_vector(scored.read.text) for scored in found])
+            query_map = train_map(vectors, searcher.cosines.vectors, answers, epochs=(epochs,), seed=seed)[-1]
+    steps = [(name, [DEFAULT_WEIGHTS[name] * factor for factor in FACTORS]) for name in (VECTORS, *FACETS)]
+    weights = coordinate_search(DEFAULT_WEIGHTS, steps * 2, lambda tried: _mean(pools, tried))
+    return SearchSettings(searcher.settings.text, weights, query_map)
+
+
+def _held_out(
+    searcher: Searcher, answers: list[Answers], found: list[Scored], plain: list[_Pool], seed: int
+) -> tuple[list[_Pool], int]:
+    """Pools of queries seen through a map that was trained on other queries, for the best number of epochs.
+
+    Returns
+    -------
+    (pools, epochs)
+        The plain ones and 0 where no map gains more than its standard error.
+    """
+    assert searcher.cosines is not None
+    vectors = torch.stack([searcher.query_vector(scored.read.text) for scored in found])
+    fold = np.random.default_rng(np.random.SeedSequence([seed, *b"folds"])).permutation(len(answers)) % FOLDS
+    mapped: dict[int, list[_Pool]] = {epochs: list(plain) for epochs in EPOCHS}
+    for own in range(FOLDS):
+        others = np.flatnonzero(fold != own)
+        maps = train_map(
+            vectors[torch.from_numpy(others)],
+            searcher.cosines.vectors,
+            [answers[row] for row in others],
+            epochs=EPOCHS,
+            seed=seed,
+        )
+        for epochs, one in zip(EPOCHS, maps, strict=True):
+            for row in np.flatnonzero(fold == own):
+                mapped[epochs][row] = _mapped_pool(searcher, answers[row], found[row], vectors[row], one)
+    before = np.array([pool.ndcg(DEFAULT_WEIGHTS) for pool in plain])
+    best, epochs = plain, 0
+    highest = 0.0
+    for tried, pools in mapped.items():
+        gain = np.array([pool.ndcg(DEFAULT_WEIGHTS) for pool in pools]) - before
+        if gain.mean() > max(highest, gain.std() / np.sqrt(len(gain))):
+            best, epochs, highest = pools, tried, float(gain.mean())
+    return best, epochs
+
+
+def _mapped_pool(searcher: Searcher, one: Answers, found: Scored, vector: Tensor, query_map: QueryMap) -> _Pool:
+    parts = dict(found.parts)
+    if VECTORS in parts:
+        parts[VECTORS] = searcher.vector_part(query_map(vector), found.allowed, parts[LEXICAL])
+    return _pool(one, parts, found.allowed)
+
+
+def _pool(one: Answers, parts: dict[str, np.ndarray], allowed: np.ndarray | None = None) -> _Pool:
+    """The items that are good in any part, and all of the answers."""
+    masked = {name: part if allowed is None else np.where(allowed, part, -1) for name, part in parts.items()}
+    masked["all"] = combine(parts, DEFAULT_WEIGHTS)
+    size = len(parts[LEXICAL])
+    best = [np.argpartition(-part, POOL)[:POOL] if size > POOL else np.arange(size) for part in masked.values()]
+    item = np.unique(np.concatenate([*best, one.item]))
+    if allowed is not None:
+        item = item[allowed[item]]
+    gain = np.zeros(size)
+    gain[one.item] = one.gain
+    return _Pool({name: part[item] for name, part in parts.items()}, gain[item], one.gain)
+
+
+def _mean(pools: Sequence[_Pool], weights: dict[str, float]) -> float:
+    return float(np.mean([pool.ndcg(weights) for pool in pools]))
+
+
+def _clicks(model: FittedModel, events: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Events that followed a query, of users and items that are known; at most `MOST_CLICKS`, drawn."""
+    if c.QUERY not in events.columns:
+        return events.clear()
+    chosen = events.filter(liked() | (pl.col(c.LABEL) == 1), pl.col(c.QUERY).str.strip_chars() != "")
+    chosen = chosen.select(c.USER_ID, c.ITEM_ID, c.QUERY).unique(maintain_order=True)
+    known = (model.users.index(chosen[c.USER_ID]) >= 0) & (model.items.index(chosen[c.ITEM_ID]) >= 0)
+    chosen = chosen.filter(pl.Series(known))
+    return chosen.sample(min(MOST_CLICKS, chosen.height), seed=seed)
+
+
+def _personal_weight(model: FittedModel, searcher: Searcher, asked: pl.DataFrame) -> float:
+    """The weight at which the items chosen stand highest (mean reciprocal rank); ties go to the smaller one."""
+    searcher.prepare(asked[c.QUERY].unique().to_list())
+    users, items = model.users.index(asked[c.USER_ID]), model.items.index(asked[c.ITEM_ID])
+    ranks: dict[float, list[float]] = {weight: [] for weight in PERSONAL_WEIGHTS}
+    for user, item, query in zip(users, items, asked[c.QUERY], strict=True):
+        scored = searcher.scored(query)
+        score = combine(scored.parts, searcher.settings.weights)
+        pool = np.argsort(-np.where(scored.allowed, score, -np.inf), kind="stable")[: 10 * K]
+        if item not in pool:
+            continue
+        taste = personal_part(model, np.array([user]), pool)
+        for weight, found in ranks.items():
+            total = score[pool] + weight * taste
+            found.append(1 / (1 + float((total > total[pool == item][0]).sum())))
+    return max(ranks, key=lambda weight: (np.mean(ranks[weight]) if ranks[weight] else 0.0, -weight))

