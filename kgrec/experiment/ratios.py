@@ -95,11 +95,12 @@ class Ratio:
         """The values v for which the mean of numerator - v * denominator is not far from 0, by Hall's t.
 
         Rare large weights make that mean skewed and its variance uncertain. Hall's monotone cubic takes the skewness
-        out of the t statistic, and the quantile is that of Student's t with 2 n / (kurtosis - 1) degrees of freedom,
-        those of the estimate of the variance. An end is infinite where no value is far enough.
+        out of the t statistic, and with it that part of the variance estimate's error that goes with the mean's. For
+        what is left the quantile is that of Student's t with 2 n / (kurtosis - 1 - skewness^2) degrees of freedom. An
+        end is infinite where no value is far enough.
 
         Source: Hall 1992, "On the removal of skewness by transformation"; Fieller 1954 (the ratio);
-        Satterthwaite 1946 (the degrees of freedom).
+        Satterthwaite 1946 (degrees of freedom). Differs: those of the variance given the mean (skewness^2).
         """
         if self.num_units < 2 or not self.standard_error > 0:
             return -math.inf, math.inf
@@ -128,7 +129,7 @@ def _hall(
     t = (middle[0] - value * middle[1]) / math.sqrt(second / (num_units - 1))
     root = math.sqrt(num_units)
     statistic = t + skewness * (t * t / 3 + 1 / 6) / root + (skewness / 3) ** 2 * t**3 / (3 * num_units)
-    freedom = max(2 * num_units / max(kurtosis - 1, 1e-9), 1.0)
+    freedom = max(2 * num_units / max(kurtosis - 1 - skewness**2, 1e-9), 1.0)
     return float(statistic), float(stdtrit(freedom, (1 + level) / 2))
 
 
