@@ -85,6 +85,7 @@ class RecommenderConfig:
     item_share: float = _setting(1.0, "weight of the closed form's score; validation chooses where there is one", 0.0)
 
     epochs: int = _setting(100, "passes over the events, at most", 1, 100_000)
+    warm_epochs: int = _setting(10, "passes over the events of a warm start, at most", 1, 100_000)
     patience: int | None = _setting(
         2, "looks at validation without a gain before a smaller step, at last the end; None: run all epochs", 1
     )

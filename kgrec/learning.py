@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from kgrec.blending import blend
+from kgrec.blending import blend, closed_form_settings
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
@@ -40,8 +40,9 @@ def learn(
     device: torch.device,
     checkpoint: Path | None = None,
     progress: bool = False,
+    previous: FittedModel | None = None,
 ) -> FittedModel:
-    """Everything that `KGRecommender.fit` learns."""
+    """Everything that `KGRecommender.fit` learns; where there is a `previous` model, by going on from it."""
     if graph is None:
         graph = KnowledgeGraph.from_dataset(train)
     elif not isinstance(graph, KnowledgeGraph):
@@ -58,10 +59,14 @@ def learn(
         validate=None if watched is None else lambda candidate: _validation_metric(candidate, watched),
         checkpoint=checkpoint,
         progress=progress,
+        previous=previous,
     )
-    blend(model, data, others if config.patience is not None else None)
+    settings = None if previous is None else closed_form_settings(previous)
+    blend(model, data, others if config.patience is not None else None, settings)
     if validation is not None and config.use_scoring:
         model.scoring = _scoring_module(model, validation, seed)
+    elif previous is not None and previous.scoring is not None and config.use_scoring:
+        model.scoring = replace(previous.scoring, features=None)
     _remember(model, train, validation)
     return model
 

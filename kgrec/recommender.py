@@ -83,6 +83,7 @@ class KGRecommender:
         validation: Dataset | None = None,
         graph: KnowledgeGraph | GraphStore | None = None,
         *,
+        warm_start: bool = False,
         checkpoint: str | Path | None = None,
         progress: bool | None = None,
     ) -> KGRecommender:
@@ -94,6 +95,9 @@ class KGRecommender:
         ----------
         graph : KnowledgeGraph, GraphStore or None
             None builds it from the catalogue and triples of `train`; a store is read.
+        warm_start : bool
+            Go on from the model as it is, fitted or loaded, where it knows the same nodes, users and items: for
+            `config.warm_epochs` passes at most, by smaller steps, with the settings that were chosen then.
         checkpoint : path, optional
             File to keep the weights of the best epoch in while training.
         progress : bool, optional
@@ -107,6 +111,8 @@ class KGRecommender:
         ------
         DataError
             If there is nothing to train on.
+        ConfigError, NotFittedError
+            If there is no model to go on from, or its settings differ in what the weights depend on.
         """
         from kgrec.learning import learn  # PyTorch Geometric takes seconds to import, and serving needs none of it
 
@@ -119,6 +125,7 @@ class KGRecommender:
             device=self.device,
             checkpoint=None if checkpoint is None else Path(checkpoint),
             progress=sys.stderr.isatty() if progress is None else progress,
+            previous=self.model_ if warm_start else None,
         )
         self._paths = None
         return self

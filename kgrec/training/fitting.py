@@ -35,6 +35,7 @@ from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.loop import Run, Training, TrainingData
+from kgrec.training.warm_start import continue_from, warm_config
 
 logger = logging.getLogger(__name__)
 Validate = Callable[[FittedModel], float]
@@ -54,6 +55,7 @@ def fit_model(
     validate: Validate | None = None,
     checkpoint: Path | None = None,
     progress: bool = False,
+    previous: FittedModel | None = None,
 ) -> tuple[FittedModel, HeteroData]:
     """Train on the events of `dataset` alone; the model, and the graph with the features it was given.
 
@@ -65,6 +67,8 @@ def fit_model(
         The validation metric of a model, higher is better.
     checkpoint : Path, optional
         File that always holds the weights of the best epoch so far (safetensors).
+    previous : FittedModel, optional
+        To go on from (`kgrec.training.warm_start`).
 
     Raises
     ------
@@ -74,16 +78,20 @@ def fit_model(
     interactions = dataset.interactions
     if not interactions.height:
         raise DataError(f"fit: no interaction to train on ({dataset.events.height:,} events in all)")
+    given, config = config, config if previous is None else warm_config(config, previous)
     items = Vocabulary(dataset.items[c.ITEM_ID])
     users = Vocabulary(dataset.events[c.USER_ID].unique(maintain_order=True))
     profile_columns = ProfileColumns.fit(dataset.users) if config.use_profiles else ProfileColumns()
+    if previous is not None:
+        profile_columns = previous.profile_columns
     profile = profile_columns.of(users.ids, dataset.users)
     histories = build_histories(interactions, users, items)
     histories = replace(histories, profile=profile, ordered=histories.ordered and ordered)
     user_side = UserSide(len(users), profile_columns.size, histories.ordered)
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"examples"]))
     examples = click_examples(dataset.events, histories, users, items, draws)
-    data = features(graph, items, config, seed=seed, device=device, progress=progress)
+    embed = previous is None  # else the nodes' own vectors take in the embeddings of before
+    data = features(graph, items, config, seed=seed, device=device, progress=progress, embed=embed)
     titles = (
         dataset.items[c.TITLE] if c.TITLE in dataset.items.columns else pl.Series([None] * len(items), dtype=pl.String)
     )
@@ -94,10 +102,12 @@ def fit_model(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_stream(seed, b"network"))
             network = RecommenderNetwork(settings, data, len(items), user_side)
+        if previous is not None:
+            continue_from(network, data, users, items, previous)
         network.fusion.to_device(device)
         network.to(device)
         model = FittedModel(
-            config=config,
+            config=given,
             users=users,
             items=items,
             titles=titles,
@@ -119,6 +129,8 @@ def fit_model(
             on_best=(lambda: _checkpoint(network, checkpoint)) if checkpoint else None,
             progress=progress,
         )
+        if previous is not None:
+            training.run.slow_down()
         return model, network, training
 
     temperatures = _temperatures(config, ordered=histories.ordered, chooses=validate is not None)
@@ -164,14 +176,15 @@ def features(
     seed: int,
     device: torch.device,
     progress: bool = False,
+    embed: bool = True,
 ) -> HeteroData:
-    """The graph as HeteroData with the fixed features `text` and `knowledge` of its nodes."""
+    """The graph as HeteroData with the fixed features `text` and, unless told not to, `knowledge` of its nodes."""
     data = hetero_data(graph, items)
     if config.use_text:
         encoder = TextEncoder(config.text_model, device=device, max_length=config.text_max_length)
         labels = data.node_types if config.use_graph else [PRODUCT]
         add_text(data, graph, labels, encoder, progress=progress)
-    if config.use_graph and data.edge_types:
+    if embed and config.use_graph and data.edge_types:
         generator = torch.Generator().manual_seed(_stream(seed, b"knowledge"))
         embedded = train_knowledge(
             data,
