@@ -101,7 +101,13 @@ class _Task:
         )
 
 
-def blend(model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None) -> None:
+def closed_form_settings(model: FittedModel) -> Settings | None:
+    """Those that a model's closed form was fitted with; None where it has none."""
+    chosen = model.about.get("closed_form")
+    return None if chosen is None else Settings(**{name: chosen[name] for name in asdict(FIRST)})
+
+
+def blend(model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None, settings: Settings | None = None) -> None:
     """Give the closed form, and how popular items are, a share of the ranking score beside the network, in place.
 
     Parameters
@@ -110,21 +116,24 @@ def blend(model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None) -> 
         The graph with the texts that the network was given.
     wanted : frame of interactions, optional
         Of the validation part: they choose the settings and the shares. None: the defaults, and none for popularity.
+    settings : Settings, optional
+        Of the closed form, where they are chosen already: choosing fits it many times.
     """
     truth = None if wanted is None else _truth(model, wanted)
     if model.config.use_item_weights:
-        _add_closed_form(model, data, truth)
+        _add_closed_form(model, data, truth, settings)
     if truth is not None:
         model.prior = _choose_prior(model, truth)
 
 
-def _add_closed_form(model: FittedModel, data: HeteroData, truth: _Truth | None) -> None:
+def _add_closed_form(model: FittedModel, data: HeteroData, truth: _Truth | None, chosen: Settings | None) -> None:
     """Fit it to what the model was trained on."""
     config, counts = model.config, np.bincount(model.histories.item_index, minlength=len(model.items))
     by_count = np.argsort(-counts, kind="stable")
-    items, settings, share = np.sort(by_count[: config.item_weights_limit]), Settings(), config.item_share
+    items, share = np.sort(by_count[: config.item_weights_limit]), config.item_share
+    settings = chosen or Settings()
     task = _task(model, data, items)
-    if truth is not None:
+    if truth is not None and chosen is None:
         within = truth.within(items, len(model.items))
         settings = _choose(model, task, within) if len(within.users) else settings
     weights = keep_largest(

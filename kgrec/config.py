@@ -101,6 +101,7 @@ class RecommenderConfig:
     )
 
     epochs: int = _setting(100, "passes over the events, at most", 1, 100_000)
+    warm_epochs: int = _setting(10, "passes over the events of a warm start, at most", 1, 100_000)
     patience: int | None = _setting(
         2, "looks at validation without a gain before a smaller step, at last the end; None: run all epochs", 1
     )

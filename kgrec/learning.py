@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from kgrec.blending import blend
+from kgrec.blending import blend, closed_form_settings
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
@@ -38,8 +38,9 @@ def learn(
     *,
     seed: int,
     options: FitOptions,
+    previous: FittedModel | None = None,
 ) -> FittedModel:
-    """Everything that `KGRecommender.fit` learns."""
+    """Everything that `KGRecommender.fit` learns; where there is a `previous` model, by going on from it."""
     if graph is None:
         graph = KnowledgeGraph.from_dataset(train)
     elif not isinstance(graph, KnowledgeGraph):
@@ -54,10 +55,14 @@ def learn(
         options=options,
         ordered=wanted is None or comes_after(wanted, train.interactions),
         validate=None if watched is None else lambda candidate: _validation_metric(candidate, watched),
+        previous=previous,
     )
-    blend(model, data, others if config.patience is not None else None)
+    settings = None if previous is None else closed_form_settings(previous)
+    blend(model, data, others if config.patience is not None else None, settings)
     if validation is not None and config.use_scoring:
         model.scoring = _scoring_module(model, validation, seed)
+    elif previous is not None and previous.scoring is not None and config.use_scoring:
+        model.scoring = replace(previous.scoring, features=None)
     clicks = train.events.clear() if validation is None else validation.events
     fit_search(model, data, train.queries, clicks, seed=seed)
     _remember(model, train, validation)

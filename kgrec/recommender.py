@@ -98,6 +98,7 @@ class KGRecommender:
         validation: Dataset | None = None,
         graph: KnowledgeGraph | GraphStore | None = None,
         *,
+        warm_start: bool = False,
         checkpoint: str | Path | None = None,
         resume: bool = False,
         tracker: TrackerName | Tracker | None = None,
@@ -114,6 +115,9 @@ class KGRecommender:
         ----------
         graph : KnowledgeGraph, GraphStore or None
             None builds it from the catalogue and triples of `train`; a store is read.
+        warm_start : bool
+            Go on from the model as it is, fitted or loaded, where it knows the same nodes, users and items: for
+            `config.warm_epochs` passes at most, by smaller steps, with the settings that were chosen then.
         checkpoint : path, optional
             File to keep the state of the training in: after each look at validation, without one after each epoch.
         resume : bool
@@ -137,9 +141,12 @@ class KGRecommender:
         DataError
             If there is nothing to train on.
         ConfigError
-            If the tracker or the precision is not to be had.
+            If the tracker or the precision is not to be had; or the model to go on from has other settings in what its
+            weights depend on.
         SavedModelError
             If the checkpoint to go on from is that of another training.
+        NotFittedError
+            If there is no model to go on from.
         """
         from kgrec.learning import learn  # PyTorch Geometric takes seconds to import, and serving needs none of it
         from kgrec.training.options import fit_options
@@ -154,7 +161,10 @@ class KGRecommender:
             deterministic=deterministic,
             progress=sys.stderr.isatty() if progress is None else progress,
         ) as options:
-            self._model = learn(train, validation, graph, self.config, seed=self.seed, options=options)
+            previous = self.model_ if warm_start else None
+            self._model = learn(
+                train, validation, graph, self.config, seed=self.seed, options=options, previous=previous
+            )
         self._explainer = self._interests = self._together = None
         return self
 

@@ -12,7 +12,7 @@ import torch
 from polars.testing import assert_frame_equal
 
 import kgrec
-from kgrec.errors import DataError, GraphError, StoreError, UnknownIdError
+from kgrec.errors import ConfigError, DataError, GraphError, NotFittedError, StoreError, UnknownIdError
 from kgrec.graph.store import GraphStore
 from kgrec.models.fitted import FittedModel
 from kgrec.models.popularity import Popularity
@@ -332,3 +332,42 @@ def test_update_with_a_store_that_refuses_changes_nothing(rec: kgrec.KGRecommend
         rec.update({"user_id": ["u00"], "item_id": ["i05"]}, {**NEW, "@rid": ["a", "b"]}, store=local_store)
     assert local_store.counts().is_empty()
     np.testing.assert_equal(_state(rec.model_), before)
+
+
+def test_warm_start_goes_on_from_the_weights_of_before(rec: kgrec.KGRecommender) -> None:
+    split = checkerboard(impressions=True).split("leave_last_out")
+    before = rec.model_
+    rec.config = dataclasses.replace(rec.config, warm_epochs=1, learning_rate=1e-8)
+    rec.fit(split.train, validation=split.validation, warm_start=True)
+    after = rec.model_
+    assert after is not before
+    torch.testing.assert_close(after.vectors.source, before.vectors.source, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(after.network.behaviour.own, before.network.behaviour.own, atol=1e-5, rtol=1e-4)
+    assert after.network.scorer.temperature == before.network.scorer.temperature
+    assert after.about["closed_form"]["penalty"] == before.about["closed_form"]["penalty"]
+
+
+def test_warm_start_with_more_users_and_items_keeps_what_is_known_in_place(rec: kgrec.KGRecommender) -> None:
+    before = rec.model_
+    shop = checkerboard(num_users=44)
+    items = pl.concat([shop.items.select("item_id", "title", "brand", "category", "price"), pl.DataFrame(NEW)])
+    split = kgrec.Dataset(items=items.reverse(), events=shop.events.reverse()).split("leave_last_out")
+    rec.config = dataclasses.replace(rec.config, warm_epochs=1, learning_rate=1e-8)
+    rec.fit(split.train, warm_start=True)
+    after = rec.model_
+    place = torch.from_numpy(after.items.index(before.items.ids))
+    known = after.vectors.source[place]
+    cosine = (known * before.vectors.source).sum(1)
+    assert cosine.min() > 0.99  # the new items are neighbours of their brands and categories, no more
+    assert len(after.users) == 44
+    near = rec.similar_items(["n-odd"], k=3)["similar_item_id"].to_list()
+    assert all(item == "n-odd" or int(item[1:]) % 2 == 1 for item in near)
+
+
+def test_warm_start_with_other_settings_or_no_model_says_so(rec: kgrec.KGRecommender) -> None:
+    rec.config = dataclasses.replace(rec.config, embedding_dim=32, num_layers=2)
+    with pytest.raises(ConfigError, match="2 faults") as caught:
+        rec.fit(checkerboard(), warm_start=True)
+    assert "embedding_dim is 32, and 16 in the model" in str(caught.value)
+    with pytest.raises(NotFittedError):
+        kgrec.KGRecommender(SMALL, device="cpu").fit(checkerboard(), warm_start=True)

@@ -37,6 +37,7 @@ from kgrec.training.loop import Training
 from kgrec.training.options import FitOptions
 from kgrec.training.plan import TrainingData
 from kgrec.training.run import Run
+from kgrec.training.warm_start import continue_from, warm_config
 
 Validate = Callable[[FittedModel], float]
 
@@ -50,6 +51,7 @@ def fit_model(
     options: FitOptions,
     ordered: bool = True,
     validate: Validate | None = None,
+    previous: FittedModel | None = None,
 ) -> tuple[FittedModel, HeteroData]:
     """Train on the events of `dataset` alone; the model, and the graph with the features it was given.
 
@@ -60,6 +62,8 @@ def fit_model(
         Whether the order of a user's events means anything, where they have one.
     validate : callable, optional
         The validation metric of a model, higher is better.
+    previous : FittedModel, optional
+        To go on from (`kgrec.training.warm_start`).
 
     Raises
     ------
@@ -72,17 +76,21 @@ def fit_model(
     if not interactions.height:
         raise DataError(f"fit: no interaction to train on ({dataset.events.height:,} events in all)")
     engine, device = Engine(options.machine), options.machine.device
+    given, config = config, config if previous is None else warm_config(config, previous)
     items = Vocabulary(dataset.items[c.ITEM_ID])
     users = Vocabulary(dataset.events[c.USER_ID].unique(maintain_order=True))
     profile_columns = ProfileColumns.fit(dataset.users) if config.use_profiles else ProfileColumns()
+    if previous is not None:
+        profile_columns = previous.profile_columns
     profile = profile_columns.of(users.ids, dataset.users)
     histories = build_histories(interactions, users, items)
     histories = replace(histories, profile=profile, ordered=histories.ordered and ordered)
     user_side = UserSide(len(users), profile_columns.size, histories.ordered)
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"examples"]))
     examples = click_examples(dataset.events, histories, users, items, draws)
+    embed = previous is None  # else the nodes' own vectors take in the embeddings of before
     with engine.first_before_others():
-        data = features(graph, items, config, seed=seed, device=device, progress=options.progress)
+        data = features(graph, items, config, seed=seed, device=device, progress=options.progress, embed=embed)
     titles = (
         dataset.items[c.TITLE] if c.TITLE in dataset.items.columns else pl.Series([None] * len(items), dtype=pl.String)
     )
@@ -92,10 +100,12 @@ def fit_model(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_stream(seed, b"network"))
             network = RecommenderNetwork(settings, data, len(items), user_side)
+        if previous is not None:
+            continue_from(network, data, users, items, previous)
         network.fusion.to_device(device)
         network.to(device)
         model = FittedModel(
-            config=config,
+            config=given,
             users=users,
             items=items,
             titles=titles,
@@ -112,6 +122,8 @@ def fit_model(
             return validate(model) if validate else 0.0
 
         run = Run(network, TrainingData(histories, examples), settings, seed, engine)
+        if previous is not None:
+            run.slow_down()
         return Arm(model, network, Training(run, validate=watch if validate else None, progress=options.progress))
 
     temperatures = _temperatures(config, ordered=histories.ordered, chooses=validate is not None)
@@ -157,14 +169,15 @@ def features(
     seed: int,
     device: torch.device,
     progress: bool = False,
+    embed: bool = True,
 ) -> HeteroData:
-    """The graph as HeteroData with the fixed features `text` and `knowledge` of its nodes."""
+    """The graph as HeteroData with the fixed features `text` and, unless told not to, `knowledge` of its nodes."""
     data = hetero_data(graph, items)
     if config.use_text:
         encoder = TextEncoder(config.text_model, device=device, max_length=config.text_max_length)
         labels = data.node_types if config.use_graph else [PRODUCT]
         add_text(data, graph, labels, encoder, progress=progress)
-    if config.use_graph and data.edge_types:
+    if embed and config.use_graph and data.edge_types:
         generator = torch.Generator().manual_seed(_stream(seed, b"knowledge"))
         embedded = train_knowledge(
             data,

@@ -50,6 +50,7 @@ def grow_items(model: FittedModel, items: pl.DataFrame, facts: KnowledgeGraph) -
     }
     propagation = propagation.with_nodes(texts)
     fused = propagation.vectors(graph, ids).to(model.device)
+    fused = torch.where(fused.any(1, keepdim=True), fused, model.vectors.source.mean(0))  # of which nothing is known
     catalogue = Vocabulary(pl.concat([model.items.ids, ids.rename("id")]))
     network = _with_bias(model, len(catalogue))
     source = torch.cat([model.vectors.source, functional.normalize(fused, dim=-1)])

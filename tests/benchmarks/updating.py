@@ -1,0 +1,164 @@
+"""What `update` takes and what it is worth: milliseconds, new items at once, and a month of days.
+
+    python tests/benchmarks/updating.py speed data/shop --model runs/shop
+    python tests/benchmarks/updating.py speed amazon-beauty --set epochs=1 use_item_weights=false
+    python tests/benchmarks/updating.py days complete-journey --days 30 --every 5
+
+`speed`: an update with one event and the next list of its user; an update with one new item and its place among
+`similar_items` (the new item is one of the catalogue under another id: it should find its twin).
+
+`days`: one model is trained on what came before the last days; each day it recommends to the users of the day, then
+takes in the day's events with `update`. Beside it a model that never hears of them, and one that is trained anew every
+`--every` days on all before (in between it takes in the days by `update`, so that both know the same events; 1: trained
+anew every day). Users and items that come new are new to all. NDCG@10 over the interactions of the day, items of the
+user's history not left out (people buy again); the mean of the days, weighted by their users.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+import kgrec
+from kgrec.evaluation.metrics import ranking_metrics
+
+DAY = 24 * 3600
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("speed", "days"))
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("KGREC_DATA", ".")))
+    parser.add_argument("--model", type=Path, help="for speed: a saved model of the dataset, else one is trained")
+    parser.add_argument("--repeat", type=int, default=50)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    config = kgrec.RecommenderConfig.from_dict({name: json.loads(value) for name, value in _pairs(args.set)})
+    dataset = kgrec.read_dataset(args.dataset if args.dataset.exists() else args.data / args.dataset)
+    print(f"{args.dataset.name}: {dataset}, {args.threads} threads, seed {args.seed}, {' '.join(args.set)}", flush=True)
+    if args.what == "speed":
+        if args.model:
+            recommender = kgrec.KGRecommender.load(args.model, device="cpu")
+        else:
+            split = dataset.split("leave_last_out")
+            recommender = kgrec.KGRecommender(config, device="cpu", seed=args.seed)
+            recommender.fit(split.train, validation=split.validation)
+        speed(recommender, dataset, args.seed, args.repeat)
+    else:
+        days(dataset, config, args.seed, args.days, args.every)
+
+
+def _pairs(settings: list[str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in (setting.partition("=") for setting in settings)]
+
+
+def speed(recommender: kgrec.KGRecommender, dataset: kgrec.Dataset, seed: int, repeat: int) -> None:
+    """Print milliseconds of updates, and whether the next lists show them."""
+    recommender.recommend(k=10)  # a service that has been asked for everyone before
+    model = recommender.model_
+    print(f"{len(model.users):,} users, {len(model.items):,} items, {len(model.histories.item_index):,} events")
+    generator = np.random.default_rng(seed)
+    last = int(dataset.events["timestamp"].max())  # type: ignore[arg-type]
+    users = model.users.take(generator.choice(len(model.users), repeat, replace=False)).to_list()
+    took: dict[str, list[float]] = {"one event": [], "the next list": [], "both": []}
+    shown = 0
+    for number, user in enumerate(users):
+        before = recommender.recommend([user], k=10)
+        event = {"user_id": [user], "item_id": [before["item_id"][0]], "timestamp": [last + number]}
+        begun = time.perf_counter()
+        recommender.update(event)
+        between = time.perf_counter()
+        after = recommender.recommend([user], k=10)
+        end = time.perf_counter()
+        for name, seconds in zip(took, (between - begun, end - between, end - begun), strict=True):
+            took[name].append(1000 * seconds)
+        shown += before["item_id"][0] not in after["item_id"].to_list()
+    print(f"the list of {shown} of {repeat} users left out the item of the new event")
+    for name, values in took.items():
+        print(f"{name:14} {statistics.median(values):7.1f} ms (median), {np.quantile(values, 0.95):7.1f} ms (95%)")
+    twins = dataset.items.filter(pl.col("item_id").is_in(model.items.ids.implode()) & pl.col("title").is_not_null())
+    twins = twins.sample(min(10, twins.height), seed=seed)
+    values, found = [], 0
+    for row in twins.iter_slices(1):
+        begun = time.perf_counter()
+        recommender.update(new_items=row.with_columns(pl.format("twin of {}", "item_id").alias("item_id")))
+        near = recommender.similar_items([f"twin of {row['item_id'][0]}"], k=10)
+        values.append(1000 * (time.perf_counter() - begun))
+        found += row["item_id"][0] in near["similar_item_id"].to_list()
+    print(f"one new item and those like it: {statistics.median(values):.0f} ms (median), first {values[0]:.0f} ms")
+    print(f"{found} of {twins.height} new items have the item that they copy among the 10 most similar")
+
+
+def days(dataset: kgrec.Dataset, config: kgrec.RecommenderConfig, seed: int, number: int, every: int) -> None:
+    """Print what each way to keep up is worth, and its seconds."""
+    events, items = dataset.events, dataset.items
+    items = items.filter(pl.col("item_id").is_in(events["item_id"].unique().implode()))  # what is ever sold
+    first = int(events["timestamp"].max()) - number * DAY  # type: ignore[arg-type]
+    past = events.filter(pl.col("timestamp") <= first)
+    begun = time.perf_counter()
+    updated = _fit(items, past, config, seed)
+    print(f"trained on {past.height:,} events in {time.perf_counter() - begun:.0f} s; {number} days follow", flush=True)
+    still, anew = _copy(updated), _copy(updated)
+    seconds = {"never": 0.0, "updated daily": 0.0, f"trained every {every} days": 0.0}
+    models = dict(zip(seconds, (still, updated, anew), strict=True))
+    sums, weights = dict.fromkeys(models, 0.0), 0
+    fits = 0
+    for day in range(number):
+        begin = first + day * DAY
+        today = events.filter(pl.col("timestamp").is_between(begin + 1, begin + DAY))
+        if day and day % every == 0:
+            begun = time.perf_counter()
+            anew = models[f"trained every {every} days"] = _fit(
+                items, events.filter(pl.col("timestamp") <= begin), config, seed
+            )
+            seconds[f"trained every {every} days"] += time.perf_counter() - begun
+            fits += 1
+        users = today["user_id"].unique(maintain_order=True)
+        if not len(users):
+            continue
+        weights += len(users)
+        for name, recommender in models.items():
+            lists = recommender.recommend(users.to_list(), k=10, filter_seen=False, on_unknown="cold_start")
+            sums[name] += len(users) * ranking_metrics(lists, today, ks=(10,))["ndcg@10"]
+        for name, recommender in models.items():
+            if recommender is not still:
+                begun = time.perf_counter()
+                recommender.update(today)
+                if recommender is updated:
+                    seconds[name] += time.perf_counter() - begun
+        so_far = {name: round(value / weights, 4) for name, value in sums.items()}
+        print(f"day {day + 1}: {len(users)} users; NDCG@10 so far {so_far}", flush=True)
+    for name in models:
+        print(f"{name:24} NDCG@10 {sums[name] / weights:.4f}, {seconds[name]:.1f} s")
+    print(f"{fits} trainings; retraining every day would take about {number * seconds[name] / max(fits, 1):.0f} s")
+
+
+def _fit(items: pl.DataFrame, events: pl.DataFrame, config: kgrec.RecommenderConfig, seed: int) -> kgrec.KGRecommender:
+    """Trained on all but the last tenth of the events, which are validation."""
+    split = kgrec.Dataset(items=items, events=events).split("temporal", ratio=(0.9, 0.1, 0.0))
+    return kgrec.KGRecommender(config, device="cpu", seed=seed).fit(split.train, validation=split.validation)
+
+
+def _copy(recommender: kgrec.KGRecommender) -> kgrec.KGRecommender:
+    """One that may be updated on its own."""
+    copied = kgrec.KGRecommender(recommender.config, device="cpu", seed=recommender.seed)
+    copied._model = recommender.model_  # updates leave a model as it is and make another
+    return copied
+
+
+if __name__ == "__main__":
+    main()
