@@ -29,6 +29,7 @@ LAYERS = [
     "blending",
     "learning",
     "updating",
+    "answers",
     "recommender",
     "comparison",
 ]

@@ -44,12 +44,14 @@ def weights(recommender: kgrec.KGRecommender) -> dict[str, torch.Tensor]:
     return {**model.network.state_dict(), "source": model.vectors.source, "target": model.vectors.target}
 
 
-@pytest.mark.parametrize(("patience", "epochs"), [(2, 60), (None, 6)])
-@pytest.mark.parametrize("looks", [1, 5])
+@pytest.mark.parametrize(
+    ("looks", "patience", "epochs", "temperature"),
+    [(1, 2, 20, None), (4, 2, 30, 0.2), (1, None, 6, None), (5, None, 6, None)],
+)
 def test_fit_that_is_stopped_and_resumed_gives_the_model_of_one_without_a_break(
-    split: kgrec.Split, tmp_path: Path, patience: int | None, epochs: int, looks: int
+    split: kgrec.Split, tmp_path: Path, looks: int, patience: int | None, epochs: int, temperature: float | None
 ) -> None:
-    config = dataclasses.replace(CONFIG, patience=patience, epochs=epochs)
+    config = dataclasses.replace(CONFIG, patience=patience, epochs=epochs, temperature=temperature)
     whole = kgrec.KGRecommender(config, device="cpu", seed=3).fit(split.train, split.validation)
     file = tmp_path / "state.safetensors"
     with pytest.raises(Stop):
