@@ -82,7 +82,7 @@ def fit_search(model: FittedModel, data: HeteroData, queries: pl.DataFrame, clic
         model.search = _learn(searcher, answers, seed)
         searcher.settings = model.search
     if len(asked) >= FEWEST:
-        weights = model.search.weights | {PERSONAL: _personal_weight(model, searcher, asked)}
+        weights = model.search.weights | {PERSONAL: personal_weight(model, searcher, asked)}
         model.search = replace(model.search, weights=weights)
     model.about["search"] = dict(model.search.weights) | {"query_map": model.search.query_map is not None}
     logger.info("search: %s", model.about["search"])
@@ -112,7 +112,7 @@ def _learn(searcher: Searcher, answers: list[Answers], seed: int) -> SearchSetti
         pools, epochs = _held_out(searcher, answers, found, plain, seed)
         if epochs:
             vectors = torch.stack([searcher.query_vector(scored.read.text) for scored in found])
-            query_map = train_map(vectors, searcher.cosines.vectors, answers, epochs=(epochs,), seed=seed)[-1]
+            query_map = train_map(vectors, searcher.cosines.vectors.float(), answers, epochs=(epochs,), seed=seed)[-1]
     steps = [(name, [DEFAULT_WEIGHTS[name] * factor for factor in FACTORS]) for name in (VECTORS, *FACETS)]
     weights = coordinate_search(DEFAULT_WEIGHTS, steps * 2, lambda tried: _mean(pools, tried))
     return SearchSettings(searcher.settings.text, weights, query_map)
@@ -130,13 +130,14 @@ def _held_out(
     """
     assert searcher.cosines is not None
     vectors = torch.stack([searcher.query_vector(scored.read.text) for scored in found])
+    items = searcher.cosines.vectors.float()
     fold = np.random.default_rng(np.random.SeedSequence([seed, *b"folds"])).permutation(len(answers)) % FOLDS
     mapped: dict[int, list[_Pool]] = {epochs: list(plain) for epochs in EPOCHS}
     for own in range(FOLDS):
         others = np.flatnonzero(fold != own)
         maps = train_map(
             vectors[torch.from_numpy(others)],
-            searcher.cosines.vectors,
+            items,
             [answers[row] for row in others],
             epochs=EPOCHS,
             seed=seed,
@@ -190,7 +191,7 @@ def _clicks(model: FittedModel, events: pl.DataFrame, seed: int) -> pl.DataFrame
     return chosen.sample(min(MOST_CLICKS, chosen.height), seed=seed)
 
 
-def _personal_weight(model: FittedModel, searcher: Searcher, asked: pl.DataFrame) -> float:
+def personal_weight(model: FittedModel, searcher: Searcher, asked: pl.DataFrame) -> float:
     """The weight at which the items chosen stand highest (mean reciprocal rank); ties go to the smaller one."""
     searcher.prepare(asked[c.QUERY].unique().to_list())
     users, items = model.users.index(asked[c.USER_ID]), model.items.index(asked[c.ITEM_ID])

@@ -62,10 +62,13 @@ class LexicalIndex:
         scores: np.ndarray = self._index.get_scores_from_ids(ids)
         return scores
 
-    def support(self, word: str, others: Sequence[str]) -> float:
-        """BM25 that the items with `word` have for the other words, summed; how often a word goes with some others."""
-        ids = self._index.get_tokens_ids(self._stems.of([word]))
-        if not ids or not others:
-            return 0.0
-        begin, end = self._index.scores["indptr"][ids[0] : ids[0] + 2]
-        return float(self.scores(others)[self._index.scores["indices"][begin:end]].sum())
+    def support(self, words: Sequence[str], others: Sequence[str]) -> list[float]:
+        """How often each word of the catalogue goes with some others: the BM25 its items have for those, summed."""
+        if not others:
+            return [0.0] * len(words)
+        score, index = self.scores(others), self._index.scores
+        found = []
+        for place in self._index.get_tokens_ids(self._stems.of(words)):
+            begin, end = index["indptr"][place : place + 2]
+            found.append(float(score[index["indices"][begin:end]].sum()))
+        return found

@@ -31,10 +31,10 @@ class SearchResult(pl.DataFrame):
 
     @classmethod
     def of(
-        cls, frame: pl.DataFrame, query: str, understood: tuple[Understood, ...], corrections: dict[str, str]
+        cls, columns: dict[str, pl.Series], query: str, understood: tuple[Understood, ...], corrections: dict[str, str]
     ) -> SearchResult:
-        """A frame with what was understood."""
-        result = cls(frame.get_columns())
+        """A frame of these columns, with what was understood."""
+        result = cls(columns)
         result.query, result.understood, result.corrections = query, understood, dict(corrections)
         return result
 

@@ -63,8 +63,12 @@ class Searcher:
         self._popularity = popularity / max(popularity.max(initial=0), 1)
         self._query_vectors: dict[str, Tensor] = {}
 
+    def follow(self, model: FittedModel) -> None:
+        """Go by the users of a model that it `fits`: their histories may have changed since."""
+        self._model = model
+
     def fits(self, model: FittedModel) -> bool:
-        """Whether it was made of what the model holds now."""
+        """Whether it was made of the catalogue, graph and settings that the model holds."""
         same = self._graph is model.graph and self._items is model.items and self._model.config is model.config
         return same and self.settings is (model.search or self.settings)
 
@@ -127,7 +131,7 @@ class Searcher:
             c.RANK: pl.Series(np.arange(1, len(item) + 1)),
             c.SCORE: pl.Series(total.astype(np.float64)),
         }
-        return SearchResult.of(pl.DataFrame(columns), query, found.read.understood, found.read.corrections)
+        return SearchResult.of(columns, query, found.read.understood, found.read.corrections)
 
     def _listable(self, found: Scored, score: np.ndarray) -> np.ndarray:
         """With vectors every item is an answer of a kind; without, one that the query touches."""
@@ -149,10 +153,12 @@ class Searcher:
 
 
 def searcher_of(model: FittedModel) -> Searcher:
-    """The searcher of a model, made once."""
-    if model.searcher is None or not model.searcher.fits(model):
-        model.searcher = Searcher(model)
-    return model.searcher
+    """The searcher of a model, made once for each catalogue, graph and settings."""
+    found = model.searcher
+    if found is None or not found.fits(model):
+        found = model.searcher = Searcher(model)
+    found.follow(model)
+    return found
 
 
 def search_model(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -26,9 +26,9 @@ class Speller:
     def __init__(self, lexical: LexicalIndex) -> None:
         self._lexical = lexical
         self._count = lexical.word_count
-        words = sorted(word for word in self._count if word.isalpha())
-        self._words = np.array(words, dtype=object)
-        self._length = np.array([len(word) for word in words], dtype=np.int64)
+        self._of_length: dict[int, list[str]] = defaultdict(list)
+        for word in sorted(word for word in self._count if word.isalpha()):
+            self._of_length[len(word)].append(word)
 
     def read(self, words: Sequence[str], is_word: Callable[[str], bool]) -> dict[str, tuple[str, ...]]:
         """What words that the catalogue does not hold were meant to be; those of which nothing is known are left out.
@@ -43,9 +43,11 @@ class Speller:
         for word in dict.fromkeys(words):
             if self._lexical.holds(word) or not word.isalpha() or is_word(word):
                 continue
-            if halves := self._split(word):
+            near, distance = self._nearest(word, others)
+            halves = self._split(word) if distance != 1 else None
+            if halves is not None:
                 found[word] = halves
-            elif near := self._nearest(word, others):
+            elif near is not None:
                 found[word] = (near,)
         return found
 
@@ -64,16 +66,22 @@ class Speller:
                 best, least = halves, count
         return best
 
-    def _nearest(self, word: str, others: Sequence[str]) -> str | None:
+    def _nearest(self, word: str, others: Sequence[str]) -> tuple[str | None, int]:
+        """The word with the fewest letters off, and how many; of several the one that goes best with the others."""
         most = _most_letters(word)
-        alike = np.flatnonzero(np.abs(self._length - len(word)) <= most)
-        if not most or not len(alike):
-            return None
-        distance = process.cdist([word], self._words[alike], scorer=OSA.distance, score_cutoff=most)[0]
-        if distance.min() > most:
-            return None
-        candidates = self._words[alike[distance == distance.min()]]
-        return str(max(candidates, key=lambda near: (self._lexical.support(near, others), self._count[near], near)))
+        lengths = range(len(word) - most, len(word) + most + 1) if most else ()
+        found: list[tuple[str, int]] = []
+        for length in lengths:
+            near = process.extract(
+                word, self._of_length.get(length, []), scorer=OSA.distance, score_cutoff=most, limit=None
+            )
+            found += [(candidate, distance) for candidate, distance, _ in near]
+        if not found:
+            return None, 0
+        least = min(distance for _, distance in found)
+        candidates = [candidate for candidate, distance in found if distance == least]
+        support = dict(zip(candidates, self._lexical.support(candidates, others), strict=True))
+        return max(candidates, key=lambda near: (support[near], self._count[near], near)), least
 
 
 def _most_letters(word: str) -> int:

@@ -147,7 +147,9 @@ class Linker:
 
     def _phrases(self, label: str, name: str) -> Iterator[tuple[Phrase, int]]:
         """The stems that name a node, and how surely."""
-        attribute, _, value = name.rpartition(": ") if label == ATTRIBUTE else ("", "", name)
+        attribute, joint, value = name.partition(": ") if label == ATTRIBUTE else ("", "", name)
+        if label == ATTRIBUTE and not joint:  # a value without a name
+            attribute, value = "", name
         whole = split_words(value)
         if attribute:
             named = split_words(attribute)

@@ -59,19 +59,19 @@ def catalogue_vectors(model: FittedModel) -> Tensor | None:
 
     Returns
     -------
-    Tensor, float32; None where the model was fitted without text.
+    Tensor, float16; None where the model was fitted without text.
     """
     saved = None if model.search is None else model.search.text
     if saved is None:
         return None
     added = model.items.ids.slice(len(saved))
     if not len(added):
-        return saved.float()
+        return saved
     encoder = query_encoder(model.config.text_model, str(model.device), model.config.text_max_length)
     made = item_text_vectors(model.graph, Vocabulary(added), encoded_by(model.graph, encoder))
     if made is None or made.shape[1] != saved.shape[1]:
         made = np.zeros((len(added), saved.shape[1]), np.float32)
-    return torch.cat([saved.float(), torch.from_numpy(made).to(saved.device)])
+    return torch.cat([saved, torch.from_numpy(made).to(saved)])
 
 
 @lru_cache(maxsize=2)

@@ -9,9 +9,10 @@ import torch
 
 from kgrec.data.dataset import Dataset
 from kgrec.recommender import KGRecommender
-from kgrec.search.fitting import answers_of
+from kgrec.search.fitting import answers_of, personal_weight
 from kgrec.search.gains import Answers, ndcg
 from kgrec.search.query_map import train_map
+from kgrec.search.searcher import searcher_of
 from kgrec.search.settings import DEFAULT_WEIGHTS, SearchSettings
 from tests.search.shops import shop
 from tests.tiny import SMALL
@@ -90,3 +91,18 @@ def test_same_seed_teaches_the_same(colour_words: Dataset) -> None:
     assert first is not None
     assert second is not None
     assert first.weights == second.weights
+
+
+@pytest.mark.parametrize(("red", "blue", "counts"), [("a", "b", True), ("b", "a", False)])
+def test_taste_counts_as_much_as_it_explains_what_was_chosen(
+    by_words: KGRecommender, red: str, blue: str, counts: bool
+) -> None:
+    model = by_words.model_
+    asked = pl.DataFrame(
+        {
+            "user_id": [f"u{user}" for user in range(12)],
+            "item_id": [blue if user % 2 else red for user in range(12)],
+            "query": ["trainers"] * 12,
+        }
+    )
+    assert (personal_weight(model, searcher_of(model), asked) > 0) is counts

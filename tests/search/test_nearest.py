@@ -18,6 +18,17 @@ def test_cosines_up_to_the_limit_are_exact() -> None:
     assert mean == pytest.approx(found.mean(), abs=1e-6)
 
 
+def test_cosines_of_half_floats_are_exact_for_the_best() -> None:
+    vectors = _vectors(1000).half()
+    query = _vectors(1)[0]
+    found, _ = ItemCosines(vectors, limit=1000).scores(query)
+    exact = (vectors.float() @ query).numpy()
+    assert np.abs(found - exact).max() < 2e-3
+    best = np.argsort(-exact)[:100]
+    assert np.allclose(found[best], exact[best], atol=1e-6)
+    assert np.argsort(-found)[:100].tolist() == best.tolist()
+
+
 def test_cosines_above_the_limit_come_from_an_index_that_finds_the_nearest() -> None:
     pytest.importorskip("usearch")
     vectors = _vectors(5000)
