@@ -25,6 +25,7 @@ LAYERS = [
     "search",
     "explain",
     "inputs",
+    "reviews",
     "evaluating",
     "blending",
     "learning",
@@ -40,9 +41,9 @@ SIDES = {
     "experiment": ["data"],
 }
 COMMON = {"errors", "config", "progress", "columns"}
-ONE_PLACE = ["neo4j", "transformers", "networkx", "lightning_fabric"]
+ONE_PLACE = ["neo4j", "networkx", "lightning_fabric"]
 ONLY_INSIDE = ["matplotlib", "mlflow", "wandb", "tensorboard"]  # optional or slow: imported where used
-ONE_FOLDER = {"rdflib": "graph/rdf", "pyshacl": "graph/rdf"}
+ONE_FOLDER = {"rdflib": "graph/rdf", "pyshacl": "graph/rdf", "transformers": "encoders"}
 
 
 def _imports(file: Path) -> set[str]:

@@ -38,6 +38,8 @@ QUERY = "query"
 SESSION_ID = "session_id"
 LABEL = "label"  # 0/1: for click data with negatives
 POSITION = "position"  # of an impression in its list, from 1
+TEXT = "text"  # of a review
+SENTIMENT = "sentiment"  # of that text, from -1 (bad) to 1 (good)
 
 # queries
 RELEVANCE = "relevance"

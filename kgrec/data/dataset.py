@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -122,6 +122,24 @@ class Dataset:
         if self._interactions is None:
             self._interactions = self.events.filter(splitting.liked())
         return self._interactions
+
+    def map_events(self, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Dataset:
+        """The same dataset with other values in its events: `change` is given the events and, of a part, the history.
+
+        Raises
+        ------
+        DataError
+            If what comes back has other rows (in number) or columns than what was given.
+        """
+
+        def changed(events: pl.DataFrame) -> pl.DataFrame:
+            made = change(events)
+            if made.height != events.height or made.schema != events.schema:
+                raise DataError(f"map_events: {events.shape} events became {made.shape}; keep rows, columns and types")
+            return made
+
+        history = None if self._history is None else changed(self._history)
+        return Dataset.from_content(replace(self._content, events=changed(self.events)), history)
 
     def k_core(self, users: int = 5, items: int = 5) -> Dataset:
         """Keep the users and items with at least so many interactions, again and again until all have them.

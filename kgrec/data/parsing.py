@@ -170,9 +170,11 @@ def _parse_number(source: Source, raw: pl.Series, column: Column, table: Table, 
 
 
 def _in_range(source: Source, numbers: pl.Series, column: Column, table: Table, findings: Findings) -> pl.Series:
-    if column.minimum is None:
-        return numbers
-    outside = numbers <= column.minimum if column.above else numbers < column.minimum
+    outside = pl.repeat(False, numbers.len(), eager=True)
+    if column.minimum is not None:
+        outside |= numbers <= column.minimum if column.above else numbers < column.minimum
+    if column.maximum is not None:
+        outside |= numbers > column.maximum
     outside = outside.fill_null(value=False)
     picked = source.frame.filter(outside)
     shown = [f"row {row}: {value}" for row, value in picked.select(ROW, column.name).head(EXAMPLES).rows()]

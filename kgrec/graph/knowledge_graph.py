@@ -61,8 +61,9 @@ class KnowledgeGraph:
     ) -> KnowledgeGraph:
         """Build the graph of a dataset's catalogue and triples; with `users`, of its events too.
 
-        Pass the train part of a split: the events of the dataset given are the ones that become edges. `schema` is
-        the TOML file that extends kgrec's labels and relations by your shop's, or what `read_schema` made of it.
+        Pass the train part of a split: the events of the dataset given are the ones that become edges, and their
+        sentiment, where they have one, is that of the products and the edges. `schema` is the TOML file that extends
+        kgrec's labels and relations by your shop's, or what `read_schema` made of it.
         """
         from kgrec.graph.build import graph_from_dataset
 

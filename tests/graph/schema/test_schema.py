@@ -110,7 +110,7 @@ def test_extension_adds_labels_relations_and_properties(shop_file: Path) -> None
     assert (product.indexes, product.search) == (("title", "stock"), ("title", "description"))
     assert product.vectors == {"embedding": 64}
     assert product.also == ("gs1:Product", "shop:Article")
-    assert found.relations["PURCHASED"].properties == {"count": "integer", "last_at": "integer", "spent": "float"}
+    assert found.relations["PURCHASED"].properties == {**base.relations["PURCHASED"].properties, "spent": "float"}
 
 
 def test_extension_path_may_be_text(shop_file: Path) -> None:
@@ -231,7 +231,9 @@ def test_picture_has_one_arrow_for_all_kinds_of_event(shop_file: Path) -> None:
     assert '    Product -.->|"facts of triples"| Entity' in picture
     events = [line for line in picture if line.startswith("    User -->")]
     assert len(events) == 1
-    assert "VIEWED, CLICKED, FAVOURITED<br/>CARTED, PURCHASED, REVIEWED<br/>count, last_at, spent" in events[0]
+    assert (
+        "VIEWED, CLICKED, FAVOURITED<br/>CARTED, PURCHASED, REVIEWED<br/>count, last_at, sentiment, spent" in events[0]
+    )
 
 
 def index_names(store: GraphStore) -> set[str]:
