@@ -35,6 +35,8 @@ def test_load_after_save_answers_the_same(fitted: kgrec.KGRecommender, tmp_path:
     assert_frame_equal(loaded.similar_items(["i00"]), fitted.similar_items(["i00"]))
     ours, theirs = (model.explain("u00", "i01").to_dict() for model in (loaded, fitted))
     assert ours.pop("score") == pytest.approx(theirs.pop("score"), abs=1e-5)
+    drops = [[path.pop(name) for path in one["paths"] for name in ("drop", "share")] for one in (ours, theirs)]
+    assert drops[0] == pytest.approx(drops[1], abs=1e-4)
     assert ours["paths"] == theirs["paths"]
     assert loaded.config == fitted.config
     assert loaded.model_.graph == fitted.model_.graph

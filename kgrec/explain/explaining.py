@@ -163,7 +163,7 @@ class Explainer:
         found = self._likely(asked, found, {one.item_id: fall for one, fall in zip(seen, falls, strict=True)}, score)
         left = asked.of([self.without_edges(asked, path.edges) for path in found])
         measured = [replace(path, drop=float(score - value)) for path, value in zip(found, left, strict=True)]
-        return _varied(sorted(measured, key=lambda path: -path.drop))[:most]
+        return _varied(sorted(measured, key=lambda path: -round(path.drop, 4)))[:most]  # the rest is rounding
 
     def _likely(self, asked: ItemScore, paths: list[Path], falls: dict[str, float], score: float) -> list[Path]:
         """Those to measure: by the drop of the item that they come from and that of their last edge alone."""
