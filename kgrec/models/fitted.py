@@ -181,11 +181,6 @@ class FittedModel:
         return scores
 
     @torch.no_grad()
-    def click_probabilities(self, user_emb: Tensor, item_index: np.ndarray) -> np.ndarray:
-        """Click probability of each (user vector, item), shape (num_pairs,), float64."""
-        return np.asarray(1 / (1 + np.exp(-self.click_logits(user_emb, item_index))))
-
-    @torch.no_grad()
     def click_logits(self, user_emb: Tensor, item_index: np.ndarray) -> np.ndarray:
         """The click network's logit of each (user vector, item), shape (num_pairs,), float64."""
         parts = []

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from kgrec.data import columns as c
 from kgrec.models.fitted import FittedModel
@@ -83,17 +84,13 @@ def probabilities(model: FittedModel, pairs: Pairs, histories: Histories, counts
     scoring, shift = model.scoring, np.log(model.config.negative_rate)  # He et al. 2014, section 6.3
     if scoring is None:
         users = model.vectors_at(histories, pairs.user_index, pairs.place)
-        return {c.CLICK_PROBABILITY: _sigmoid(model.click_logits(users, pairs.item_index) + shift)}
+        return {c.CLICK_PROBABILITY: expit(model.click_logits(users, pairs.item_index) + shift)}
     if scoring.features is None:
         scoring.features = PairFeatures.of(model)
     counts = item_counts(model) if counts is None else counts
     logits = scoring.logits(scoring.features.columns(pairs, histories, counts), len(pairs))
-    click, purchase = _sigmoid(logits[:, 0] + shift), _sigmoid(logits[:, 1])
+    click, purchase = expit(logits[:, 0] + shift), expit(logits[:, 1])
     return {c.CLICK_PROBABILITY: click} | ({c.CONVERSION_PROBABILITY: click * purchase} if scoring.converts else {})
-
-
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 def item_counts(model: FittedModel) -> np.ndarray:

@@ -76,7 +76,7 @@ def catalogue_vectors(model: FittedModel) -> Tensor | None:
 
 @lru_cache(maxsize=2)
 def query_encoder(model: str | None, device: str, max_length: int) -> TextEncoder:
-    """The encoder of queries; one for all recommenders of a process, loaded when first used."""
+    """The encoder of queries and of new items; one for all recommenders of a process, loaded when first used."""
     return TextEncoder(model, device=torch.device(device), max_length=max_length)
 
 

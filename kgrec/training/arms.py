@@ -59,7 +59,7 @@ def train(
     else:
         arm, tried = start(saved.plain["temperature"]), saved.plain["tried"]
         arm.training.restore(saved)
-    told = 0
+    told = 0 if saved is None else len(arm.training.log.rows)
 
     def look(training: Training) -> None:
         nonlocal told
@@ -73,7 +73,6 @@ def train(
 
     if saved is None and arm.training.log.rows:
         look(arm.training)
-    told = len(arm.training.log.rows)
     arm.training.on_look = look
     arm.training.finish()
     return arm, tried

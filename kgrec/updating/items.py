@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -13,7 +12,6 @@ from torch.nn import functional
 
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
-from kgrec.encoders.text import TextEncoder
 from kgrec.errors import SavedModelError
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.merging import merge_graphs
@@ -21,6 +19,7 @@ from kgrec.graph.texts import node_texts
 from kgrec.models.fitted import FittedModel
 from kgrec.models.propagation import Propagation
 from kgrec.models.serving import ItemVectors, ServingNetwork, serving_network
+from kgrec.search.vectors import query_encoder
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.updating.item_weights import grow_item_weights
 
@@ -75,14 +74,8 @@ def _text_vectors(
 ) -> np.ndarray:
     if propagation.text is None:
         return np.zeros((len(ids), 0), np.float32)
-    encoder = _encoder(config.text_model, config.text_max_length)
+    encoder = query_encoder(config.text_model, "cpu", config.text_max_length)
     return encoder.encode(node_texts(graph, label, ids.to_list()))
-
-
-@lru_cache(maxsize=1)
-def _encoder(model: str | None, max_length: int) -> TextEncoder:
-    """Kept, as loading it takes a second."""
-    return TextEncoder(model, device=torch.device("cpu"), max_length=max_length)
 
 
 def _with_bias(model: FittedModel, num_items: int) -> ServingNetwork:
