@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -152,6 +153,7 @@ class Answers:
             If a column of the moment can't be read.
         """
         from kgrec.scoring.model import probabilities
+        from kgrec.scoring.past import Past
 
         model = self.model_
         frame = user_item_pairs(pairs)
@@ -161,7 +163,8 @@ class Answers:
         if (user < 0).any():
             asked = Vocabulary(ids.unique(maintain_order=True))
             user, histories = asked.index(ids), histories.take(model.users.index(asked.ids))
-        found = probabilities(model, asked_pairs(frame, user, item, histories), histories)
+        past = replace(Past.of(model), histories=histories)
+        found = probabilities(model, asked_pairs(frame, user, item, histories), past)
         return frame.with_columns(pl.Series(name, values) for name, values in found.items())
 
     def similar_items(self, item_ids: Sequence[str], k: int = 10) -> pl.DataFrame:

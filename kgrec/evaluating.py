@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,10 +13,11 @@ from kgrec.data.dataset import Dataset
 from kgrec.errors import DataError
 from kgrec.evaluation.click_metrics import click_metrics, reliability_curve
 from kgrec.evaluation.metrics import ranking_metrics
-from kgrec.models.fitted import FittedModel, interactions_of
+from kgrec.models.fitted import FittedModel
 from kgrec.ranking.lists import model_lists
 from kgrec.scoring.model import probabilities
 from kgrec.scoring.pairs import LabelledPairs, labelled_pairs
+from kgrec.scoring.past import Past, histories_through
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
@@ -53,17 +55,18 @@ def part_reliability(model: FittedModel, part: Dataset, seed: int) -> pl.DataFra
 
 def _part_clicks(model: FittedModel, part: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Labels and probabilities of the pairs of a part."""
-    labelled, histories, counts = part_pairs(model, part, seed)
-    return labelled.clicked, probabilities(model, labelled.pairs, histories, counts)[c.CLICK_PROBABILITY]
+    labelled, past = part_pairs(model, part, seed)
+    return labelled.clicked, probabilities(model, labelled.pairs, past)[c.CLICK_PROBABILITY]
 
 
-def part_pairs(model: FittedModel, part: Dataset, seed: int) -> tuple[LabelledPairs, Histories, np.ndarray | None]:
-    """The labelled pairs of a part, and by what came before it the histories of its users and the items' counts."""
+def part_pairs(model: FittedModel, part: Dataset, seed: int) -> tuple[LabelledPairs, Past]:
+    """The labelled pairs of a part, and what came before it; of the histories, those of the part's users."""
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"evaluate"]))
     users = Vocabulary(part.events[c.USER_ID].unique(maintain_order=True))
-    histories = _before(model, part, users.ids)
-    labelled = labelled_pairs(part, histories, users, model.items, draws)
     if part.history is None:
-        return labelled, histories, None
-    index = model.items.index(interactions_of(part.history)[c.ITEM_ID])
-    return labelled, histories, np.bincount(index[index >= 0], minlength=len(model.items))
+        past, histories = Past.of(model), _before(model, part, users.ids)
+    else:
+        past = Past.of_events(model, part.history)
+        histories = histories_through(model, part.history, part, users)
+    labelled = labelled_pairs(part, histories, users, model.items, draws)
+    return labelled, replace(past, histories=histories)

@@ -20,8 +20,10 @@ from kgrec.ranking.lists import model_lists
 from kgrec.scoring.fitting import fit_scoring
 from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.pairs import labelled_pairs
+from kgrec.scoring.past import Past, histories_through
 from kgrec.search.fitting import fit_search
 from kgrec.tensors.sequences import build_histories
+from kgrec.tensors.shown import build_shown
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.fitting import fit_model
 from kgrec.training.options import FitOptions
@@ -59,8 +61,10 @@ def learn(
     )
     settings = None if previous is None else closed_form_settings(previous)
     blend(model, data, others if config.patience is not None else None, settings)
+    if config.use_scoring:
+        model.shown = build_shown(train.events, model.users, model.items)
     if validation is not None and config.use_scoring:
-        model.scoring = _scoring_module(model, validation, seed)
+        model.scoring = _scoring_module(model, train, validation, seed)
     elif previous is not None and previous.scoring is not None and config.use_scoring:
         model.scoring = replace(previous.scoring, features=None)
     clicks = train.events.clear() if validation is None else validation.events
@@ -69,10 +73,11 @@ def learn(
     return model
 
 
-def _scoring_module(model: FittedModel, validation: Dataset, seed: int) -> ScoringModule | None:
+def _scoring_module(model: FittedModel, train: Dataset, validation: Dataset, seed: int) -> ScoringModule | None:
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"scoring pairs"]))
-    labelled = labelled_pairs(validation, model.histories, model.users, model.items, draws)
-    return fit_scoring(model, labelled, model.histories, seed=seed)
+    histories = histories_through(model, train.events, validation, model.users)
+    labelled = labelled_pairs(validation, histories, model.users, model.items, draws)
+    return fit_scoring(model, labelled, replace(Past.of(model), histories=histories), seed=seed)
 
 
 def _validation_metric(model: FittedModel, wanted: pl.DataFrame) -> float:
@@ -94,3 +99,5 @@ def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) ->
     histories = build_histories(interactions_of(events), model.users, model.items)
     profile = model.profile_columns.of(model.users.ids, train.users)
     model.histories = replace(histories, ordered=model.histories.ordered, profile=profile)
+    if model.shown is not None:
+        model.shown = build_shown(events, model.users, model.items)

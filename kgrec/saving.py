@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,16 @@ from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
 from kgrec.models.propagation import Propagation, PropagationLayer
 from kgrec.models.serving import ItemVectors, serving_network
+from kgrec.scoring.click_rates import ClickRates
 from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.network import ScoringNetwork
 from kgrec.search.settings import SearchSettings
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import Histories
+from kgrec.tensors.shown import Shown
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 7
+FORMAT = 8
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX = "model-"
 
@@ -68,6 +71,9 @@ def save_model(model: FittedModel, folder: Path) -> None:
         {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()},
         inner / "histories.safetensors",
     )
+    if model.shown is not None:
+        log = {part.name: torch.from_numpy(getattr(model.shown, part.name)) for part in fields(model.shown)}
+        save_file(log, inner / "shown.safetensors")
     _write_graph(model.graph, inner)
     if model.propagation is not None:
         _write_propagation(model.propagation, inner)
@@ -132,6 +138,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             click_basis=manifest["click_basis"],
             item_weights=_read_item_weights(inner, manifest["item_weights"], len(items), device),
             item_share=float(manifest["item_share"]),
+            shown=_read_shown(inner),
             scoring=_read_scoring(weights, manifest["scoring"], device),
             search=_read_search(inner, manifest["search"], device),
             prior=weights["items.prior"].to(device) if "items.prior" in weights else None,
@@ -163,7 +170,13 @@ def _read_scoring(
         slope=float(settings["slope"]),
         shift=float(settings["shift"]),
         converts=bool(settings["converts"]),
+        rates=None if settings["rates"] is None else ClickRates.from_dict(settings["rates"]),
     )
+
+
+def _read_shown(folder: Path) -> Shown | None:
+    file = folder / "shown.safetensors"
+    return Shown(**{key: value.numpy() for key, value in load_file(file).items()}) if file.is_file() else None
 
 
 def _read_search(folder: Path, weights: dict[str, Any] | None, device: torch.device) -> SearchSettings | None:

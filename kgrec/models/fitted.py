@@ -20,6 +20,7 @@ from kgrec.models.serving import ItemVectors, ServingNetwork
 from kgrec.tensors.clicks import ClickBasis
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import Histories, build_histories, pad, profile_rows
+from kgrec.tensors.shown import Shown
 from kgrec.tensors.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class FittedModel:
         What is added to each item's ranking score, shape (num_items,): how popular it is.
     popularity : Popularity or None
         What `prior` was made of, where an update needed it.
+    shown : Shown or None
+        What the users were shown and clicked; None: nothing is known of that, or nothing reads it.
     scoring : ScoringModule or None
         Predicts clicks and purchases; None: the click network alone does.
     propagation : Propagation or None
@@ -70,6 +73,7 @@ class FittedModel:
     item_share: float = 0.0
     prior: Tensor | None = None
     popularity: Popularity | None = field(default=None, repr=False)
+    shown: Shown | None = None
     scoring: ScoringModule | None = None
     propagation: Propagation | None = None
     search: SearchSettings | None = None

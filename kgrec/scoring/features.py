@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,10 +13,13 @@ from kgrec.data import columns as c
 from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import ID
 from kgrec.models.fitted import FittedModel
+from kgrec.scoring.click_rates import ClickRates, ShownBefore
 from kgrec.scoring.pairs import Pairs
+from kgrec.scoring.past import Past
 from kgrec.scoring.query_match import QueryMatch
 from kgrec.scoring.relations import ItemRelations, item_relations
 from kgrec.tensors.sequences import Histories
+from kgrec.tensors.shown import Shown
 
 BLOCK = 20_000  # pairs at a time
 DAY = 24 * 3600.0
@@ -42,6 +45,8 @@ class PairFeatures:
         NaN where an item has none.
     item_weights : csr_array, shape (num_items, num_items), or None
         The closed form, where it has a share in the ranking.
+    rates : ClickRates or None
+        By which what was shown and clicked before is read; None: it is not.
     """
 
     model: FittedModel
@@ -49,33 +54,30 @@ class PairFeatures:
     log_price: np.ndarray
     query_match: QueryMatch
     item_weights: sparse.csr_array | None
+    rates: ClickRates | None
+    _shown_before: ShownBefore | None = field(default=None, repr=False)  # the sums of the log last asked for
 
     @classmethod
-    def of(cls, model: FittedModel) -> PairFeatures:
-        """Those of a fitted model."""
+    def of(cls, model: FittedModel, rates: ClickRates | None = None) -> PairFeatures:
+        """Those of a fitted model; without `rates` by those of what it knows was shown."""
         item_weights = model.item_weights.matrix if model.item_weights is not None and model.item_share else None
         relations = item_relations(model.graph, model.items)
-        return cls(model, relations, _log_price(model), QueryMatch(model), item_weights)
+        if rates is None and model.shown is not None and len(model.shown):
+            rates = ClickRates.of(model.shown, relations, len(model.items))
+        return cls(model, relations, _log_price(model), QueryMatch(model), item_weights, rates)
 
-    def columns(self, pairs: Pairs, histories: Histories, counts: np.ndarray) -> Columns:
-        """Each number by name, float32, shape (num_pairs,); NaN where it can't be known.
-
-        Parameters
-        ----------
-        histories : Histories
-            Of the users, up to the moments of the pairs at least.
-        counts : int64, shape (num_items,)
-            Events of each item, as known at the time.
-        """
+    def columns(self, pairs: Pairs, past: Past) -> Columns:
+        """Each number by name, float32, shape (num_pairs,); NaN where it can't be known."""
         order = np.lexsort((pairs.place, pairs.user_index, pairs.shown_with))  # a list stays together
         blocks = list(_blocks(pairs.shown_with[order]))
-        parts = [self._block(pairs.take(order[some]), histories, counts) for some in blocks]
+        parts = [self._block(pairs.take(order[some]), past) for some in blocks]
         back = np.argsort(order, kind="stable")
         if not parts:
             return {}
         return {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
 
-    def _block(self, pairs: Pairs, histories: Histories, counts: np.ndarray) -> Columns:
+    def _block(self, pairs: Pairs, past: Past) -> Columns:
+        histories, counts = past.histories, past.counts
         keys, state = np.unique(np.stack([pairs.user_index, pairs.place]), axis=1, return_inverse=True)
         state = state.reshape(-1)
         before = _Before.of(histories, keys[0], keys[1], self.model.config.history_length)
@@ -87,6 +89,8 @@ class PairFeatures:
         for name in WEIGHTS:
             weights = before.weights(name, self.model.config.recency, len(self.model.items))
             columns |= self._history(name, weights, state, item)
+        if self.rates is not None and past.shown is not None:
+            columns |= self._shown_earlier(pairs, past, past.shown, self.rates)
         columns |= self._shown(pairs, columns)
         return {name: np.asarray(values, dtype=np.float32) for name, values in columns.items()}
 
@@ -125,6 +129,17 @@ class PairFeatures:
             usual = (weights @ np.where(priced, self.log_price, 0.0)) / np.where(weight > 0, weight, np.nan)
             found[f"price beside the {name}"] = self.log_price[item] - usual[state]
         return found
+
+    def _shown_earlier(self, pairs: Pairs, past: Past, shown: Shown, rates: ClickRates) -> Columns:
+        """What the item and the user have to say for themselves as to what was shown and clicked before."""
+        if self._shown_before is None or self._shown_before.shown is not shown:
+            self._shown_before = ShownBefore.of(shown, rates, len(self.model.items))
+        of_model = past.histories.user
+        user = np.full(len(pairs), -1) if of_model is None else of_model[pairs.user_index]
+        is_timed = (pairs.timestamp > np.iinfo(np.int64).min) & past.histories.ordered
+        moment = np.where(is_timed, pairs.timestamp, np.iinfo(np.int64).max)
+        source = self.model.vectors.source.cpu().numpy()
+        return self._shown_before.columns(self.relations, source, user, moment, pairs.item_index)
 
     def _shown(self, pairs: Pairs, columns: Columns) -> Columns:
         """Time, place and query of an impression, and how the item compares with what is shown beside it."""

@@ -15,10 +15,10 @@ from torch import Tensor
 from kgrec.config import RecommenderConfig
 from kgrec.models.fitted import FittedModel
 from kgrec.scoring.features import POSITION, PairFeatures, is_of_the_moment
-from kgrec.scoring.model import ScoringModule, item_counts
+from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.network import ScoringNetwork, scoring_loss
 from kgrec.scoring.pairs import LabelledPairs
-from kgrec.tensors.sequences import Histories
+from kgrec.scoring.past import Past
 from kgrec.training.averaging import RunningMean
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class _Table:
         return _Table(*(getattr(self, part.name)[index] for part in fields(self)))
 
 
-def fit_scoring(model: FittedModel, found: LabelledPairs, histories: Histories, *, seed: int) -> ScoringModule | None:
+def fit_scoring(model: FittedModel, found: LabelledPairs, past: Past, *, seed: int) -> ScoringModule | None:
     """Learn from labelled pairs of a part that the ranker was not trained on.
 
     The users are dealt out to folds. Each fold is predicted by a network fitted to the others; the number of epochs is
@@ -68,7 +68,7 @@ def fit_scoring(model: FittedModel, found: LabelledPairs, histories: Histories, 
         logger.info("no scoring module: %d clicks among %d pairs are too few", clicks, len(found.clicked))
         return None
     features = PairFeatures.of(model)
-    columns = features.columns(found.pairs, histories, item_counts(model))
+    columns = features.columns(found.pairs, past)
     names = tuple(name for name, values in columns.items() if _tells(values))
     log_place = torch.from_numpy(columns[POSITION])
     if model.config.position_bias and POSITION in names:
@@ -96,7 +96,7 @@ def fit_scoring(model: FittedModel, found: LabelledPairs, histories: Histories, 
     slope, shift = _calibrate(held_out, found.clicked)
     network = trainer.run(table, epochs, rng).network
     logger.info("scoring module: %d pairs, %d epochs, slope %.3f, shift %.3f", len(fold), epochs, slope, shift)
-    return ScoringModule(names, network, slope, shift, bool(np.isfinite(bought).any()), features)
+    return ScoringModule(names, network, slope, shift, bool(np.isfinite(bought).any()), features.rates, features)
 
 
 @dataclass(slots=True)

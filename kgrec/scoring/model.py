@@ -11,10 +11,11 @@ from scipy.special import expit
 
 from kgrec.data import columns as c
 from kgrec.models.fitted import FittedModel
+from kgrec.scoring.click_rates import ClickRates
 from kgrec.scoring.features import POSITION, Columns, PairFeatures
 from kgrec.scoring.network import ScoringNetwork
 from kgrec.scoring.pairs import Pairs
-from kgrec.tensors.sequences import Histories
+from kgrec.scoring.past import Past
 
 BATCH = 4096
 
@@ -31,6 +32,8 @@ class ScoringModule:
         Of the calibration: the click's logit times `slope` plus `shift`.
     converts : bool
         Whether purchases were learned.
+    rates : ClickRates or None
+        By which what was shown and clicked before is read; None: it is not.
     """
 
     names: tuple[str, ...]
@@ -38,11 +41,19 @@ class ScoringModule:
     slope: float = 1.0
     shift: float = 0.0
     converts: bool = False
+    rates: ClickRates | None = None
     features: PairFeatures | None = field(default=None, repr=False)  # made when first needed
 
     def settings(self) -> dict[str, Any]:
         """All but the weights, as plain values."""
-        return {"names": list(self.names), "slope": self.slope, "shift": self.shift, "converts": self.converts}
+        rates = None if self.rates is None else self.rates.to_dict()
+        return {
+            "names": list(self.names),
+            "slope": self.slope,
+            "shift": self.shift,
+            "converts": self.converts,
+            "rates": rates,
+        }
 
     def matrix(self, columns: Columns, num_pairs: int) -> np.ndarray:
         """The features read, shape (num_pairs, num_features), float32; NaN for those not given."""
@@ -63,15 +74,13 @@ class ScoringModule:
         return np.stack([self.slope * found[:, 0] + self.shift, found[:, 1]], axis=1)
 
 
-def probabilities(model: FittedModel, pairs: Pairs, histories: Histories, counts: np.ndarray | None = None) -> Columns:
+def probabilities(model: FittedModel, pairs: Pairs, past: Past) -> Columns:
     """The probability of a click and, where purchases were learned, of a click and a purchase.
 
     Parameters
     ----------
-    histories : Histories
-        Of the pairs' users.
-    counts : int64, shape (num_items,), optional
-        Events of each item, as known at the time; None: those of the model's histories.
+    past : Past
+        Its histories are those of the pairs' users.
 
     Where only a share of the impressions without a click was kept (`config.negative_rate`), the probability is that
     among all of them.
@@ -83,16 +92,10 @@ def probabilities(model: FittedModel, pairs: Pairs, histories: Histories, counts
     """
     scoring, shift = model.scoring, np.log(model.config.negative_rate)  # He et al. 2014, section 6.3
     if scoring is None:
-        users = model.vectors_at(histories, pairs.user_index, pairs.place)
+        users = model.vectors_at(past.histories, pairs.user_index, pairs.place)
         return {c.CLICK_PROBABILITY: expit(model.click_logits(users, pairs.item_index) + shift)}
     if scoring.features is None:
-        scoring.features = PairFeatures.of(model)
-    counts = item_counts(model) if counts is None else counts
-    logits = scoring.logits(scoring.features.columns(pairs, histories, counts), len(pairs))
+        scoring.features = PairFeatures.of(model, scoring.rates)
+    logits = scoring.logits(scoring.features.columns(pairs, past), len(pairs))
     click, purchase = expit(logits[:, 0] + shift), expit(logits[:, 1])
     return {c.CLICK_PROBABILITY: click} | ({c.CONVERSION_PROBABILITY: click * purchase} if scoring.converts else {})
-
-
-def item_counts(model: FittedModel) -> np.ndarray:
-    """Events of each item among the known histories, shape (num_items,), int64."""
-    return np.bincount(model.histories.item_index, minlength=len(model.items))

@@ -98,7 +98,7 @@ def labelled_pairs(
     Parameters
     ----------
     histories : Histories
-        Of `users`, the events before the part.
+        Of `users`, the events before the part, or through it where its impressions have times.
     generator : Generator
         Draws as many pairs as there are interactions, where there is no negative.
     """

@@ -53,10 +53,8 @@ def click_examples(
     session is unknown, in the 24 hours after. Where the order of a history means nothing, an example's place is drawn.
     """
     numbered = events.with_row_index(_ROW)
-    shown = numbered.filter(pl.col(c.EVENT) == c.IMPRESSION)
-    if shown.height:
-        rows, basis = _labelled(shown, events), "impressions"
-    else:
+    rows, basis = labelled_impressions(numbered), "impressions"
+    if not rows.height:
         rows = numbered.filter(pl.col(c.LABEL) == 0)
         basis = "labels" if rows.height else "sampled"
     user, item = users.index(rows[c.USER_ID]), items.index(rows[c.ITEM_ID])
@@ -69,7 +67,9 @@ def click_examples(
     return ClickExamples(user, item, place, label, row, basis)  # type: ignore[arg-type]
 
 
-def _labelled(shown: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def labelled_impressions(events: pl.DataFrame) -> pl.DataFrame:
+    """The impressions among events, each with a label (see `click_examples`)."""
+    shown = events.filter(pl.col(c.EVENT) == c.IMPRESSION)
     if not shown[c.LABEL].null_count():
         return shown
     acted = acted_upon(shown, events.filter(pl.col(c.EVENT) != c.IMPRESSION))

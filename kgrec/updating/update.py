@@ -16,6 +16,7 @@ from kgrec.errors import DataError
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel
 from kgrec.models.popularity import Popularity
+from kgrec.tensors.shown import build_shown
 from kgrec.updating.events import GrownHistories, grow_histories
 from kgrec.updating.facts import changed_facts
 from kgrec.updating.items import grow_items
@@ -32,7 +33,7 @@ class UpdateReport:
     Attributes
     ----------
     events : int
-        That joined the histories; impressions and negatives are not among them.
+        That joined the histories; impressions and negatives, which tell of clicks alone, are not among them.
     repeated : int
         Events that were known already (same user, item, type and time), and were left out.
     items, users : int
@@ -76,6 +77,8 @@ def update_model(
         updated = grow_items(model, added.items, facts)
     grown = grow_histories(model.histories, model.users, updated.items, added.events)
     updated = _with_histories(updated, grown)
+    if model.shown is not None:
+        updated.shown = model.shown.and_later(build_shown(added.events, updated.users, updated.items))
     stored = None
     if store is not None:
         stored = store.load(changed_facts(updated, added.events, facts), progress=False)

@@ -100,9 +100,8 @@ def pairs_of(
     model: FittedModel, features: PairFeatures, part: kgrec.Dataset
 ) -> tuple[LabelledPairs, dict[str, np.ndarray]]:
     """The labelled pairs of a part and their features, by what came before it."""
-    labelled, histories, counts = part_pairs(model, part, seed=0)
-    assert counts is not None
-    return labelled, features.columns(labelled.pairs, histories, counts)
+    labelled, past = part_pairs(model, part, seed=0)
+    return labelled, features.columns(labelled.pairs, past)
 
 
 def with_drawn_negatives(dataset: kgrec.Dataset, seed: int) -> kgrec.Dataset:

@@ -11,8 +11,8 @@ import kgrec
 from kgrec.models.fitted import FittedModel
 from kgrec.scoring import features
 from kgrec.scoring.features import Columns, PairFeatures, is_of_the_moment
-from kgrec.scoring.model import item_counts
 from kgrec.scoring.pairs import Pairs
+from kgrec.scoring.past import Past
 from tests.tiny import SMALL, checkerboard
 
 UNKNOWN = np.iinfo(np.int64).min
@@ -38,7 +38,7 @@ def pairs(user: list[int], place: list[int], item: list[int], **moment: np.ndarr
 
 
 def columns(model: FittedModel, asked: Pairs) -> Columns:
-    return PairFeatures.of(model).columns(asked, model.histories, item_counts(model))
+    return PairFeatures.of(model).columns(asked, Past.of(model))
 
 
 def test_ranker_features_sum_to_the_ranking_score(model: FittedModel) -> None:
@@ -59,7 +59,8 @@ def test_features_see_nothing_of_what_came_after(model: FittedModel) -> None:
     within = np.arange(lengths.sum()) - np.repeat(model.histories.start[:-1], lengths)
     later = within >= np.array([2, 1, 0] + [0] * (len(lengths) - 3))[model.histories.user_index()]
     item = np.where(later, (model.histories.item_index + 5) % len(model.items), model.histories.item_index)
-    after = PairFeatures.of(model).columns(asked, replace(model.histories, item_index=item), item_counts(model))
+    past = Past.of(model)
+    after = PairFeatures.of(model).columns(asked, replace(past, histories=replace(model.histories, item_index=item)))
     for name, values in before.items():
         np.testing.assert_array_equal(after[name], values, err_msg=name)
 

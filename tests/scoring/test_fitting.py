@@ -13,11 +13,13 @@ from polars.testing import assert_frame_equal
 
 import kgrec
 from kgrec.errors import DataError
+from kgrec.evaluating import part_pairs
 from kgrec.models.fitted import FittedModel
 from kgrec.scoring import fitting
 from kgrec.scoring.features import PairFeatures
 from kgrec.scoring.fitting import fit_scoring
 from kgrec.scoring.pairs import LabelledPairs, Pairs, pairs_with_context
+from kgrec.scoring.past import Past
 from kgrec.scoring.query_match import QueryMatch
 from tests.tiny import ITEMS, SMALL, checkerboard, tiny_items
 
@@ -26,7 +28,7 @@ LIKED, OTHER, SECOND, BUYS = 0.8, 0.2, 0.4, 0.4
 MOMENT = ["user_id", "item_id", "timestamp", "position"]
 
 
-def shop(num_users: int = 250, turns: int = 12, kept: float = 1.0) -> tuple[kgrec.Split, pl.DataFrame]:
+def shop(num_users: int = 250, turns: int = 20, kept: float = 1.0) -> tuple[kgrec.Split, pl.DataFrame]:
     """Lists of two items; a click's probability is that of the colour, less in the second place; 40 % of clicks buy.
 
     Split by time; with it all impressions and the true probability of each. Of those without a click the split holds
@@ -154,10 +156,10 @@ def ranker() -> FittedModel:
 
 def test_fit_to_the_pairs_of_one_user_learns_what_it_likes(ranker: FittedModel) -> None:
     found = _pairs_of(np.full(300, 3))
-    module = fit_scoring(ranker, found, ranker.histories, seed=0)
+    module = fit_scoring(ranker, found, Past.of(ranker), seed=0)
     assert module is not None
     assert module.features is not None
-    columns = module.features.columns(found.pairs, ranker.histories, np.ones(12, dtype=np.int64))
+    columns = module.features.columns(found.pairs, Past.of(ranker))
     click = module.logits(columns, 300)[:, 0]
     assert click[found.clicked == 1].mean() > click[found.clicked == 0].mean() + 1
 
@@ -174,7 +176,7 @@ def test_fit_to_more_pairs_than_it_takes_leaves_whole_users_out(
         return columns(self, pairs, *rest)
 
     monkeypatch.setattr(PairFeatures, "columns", spy)
-    assert fit_scoring(ranker, _pairs_of(np.arange(1000) % 10), ranker.histories, seed=0) is not None
+    assert fit_scoring(ranker, _pairs_of(np.arange(1000) % 10), Past.of(ranker), seed=0) is not None
     user, count = np.unique(read[0], return_counts=True)
     assert len(user) == 4
     assert (count == 100).all()
@@ -197,3 +199,65 @@ def test_predict_click_of_known_users_is_the_same_with_a_stranger_among_them(
     among = recommender.predict_click(pl.concat([some, pl.DataFrame({"user_id": ["new"], "item_id": ["i00"]})]))
     assert_frame_equal(among.head(50), alone, abs_tol=1e-6)
     assert 0 < among["click_probability"][50] < 1
+
+
+def test_clicks_on_what_was_shown_before_tell_an_item_from_its_like() -> None:
+    """Half of the items are clicked three times as often, whoever sees them; no event but the clicks says so."""
+    rng = np.random.default_rng(1)
+    users, turns = 120, 80
+    user, turn = (part.ravel() for part in np.meshgrid(np.arange(users), np.arange(turns), indexing="ij"))
+    item = rng.integers(0, 12, len(user))
+    clicked = rng.random(len(user)) < np.where(item % 4 < 2, 0.45, 0.15)
+    shown = pl.DataFrame({"user_id": [f"u{n:02}" for n in user], "item_id": [ITEMS[n] for n in item], "label": clicked})
+    shown = shown.with_columns(
+        pl.col("label").cast(pl.Int8), pl.Series("timestamp", 1_600_000_000 + turn * 90_000 + user * 60)
+    )
+    events = (
+        checkerboard(users).events.select("user_id", "item_id", "timestamp").with_columns(pl.lit("view").alias("event"))
+    )
+    events = events.with_columns(pl.col("timestamp") + rng.integers(0, turns * 90_000, events.height))
+    split = kgrec.Dataset(items=tiny_items(), events=events, impressions=shown).split("temporal", (0.5, 0.25, 0.25))
+    recommender = kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, validation=split.validation)
+    assert recommender.model_.scoring is not None
+    assert "clicks on the item" in recommender.model_.scoring.names
+    pairs = [("u15", name) for name in ITEMS]
+    found = recommender.predict_click(pairs)["click_probability"].to_numpy()
+    often = np.arange(12) % 4 < 2
+    assert found[often].min() > found[~often].max()
+    assert abs(found[often].mean() - 0.45) < 0.06
+    assert abs(found[~often].mean() - 0.15) < 0.06
+
+
+def test_update_with_impressions_moves_click_probabilities(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame], tmp_path: Path
+) -> None:
+    recommender, _, shown = fitted
+    recommender.save(tmp_path)
+    loaded = kgrec.KGRecommender.load(tmp_path, device="cpu")
+    log = loaded.model_.shown
+    assert log is not None
+    later = shown.select(MOMENT).head(40).with_columns(pl.lit("impression").alias("event"), pl.lit(0).alias("label"))
+    before = loaded.predict_click([("u00", name) for name in ITEMS])
+    for _ in range(2):  # sent twice, it counts once
+        loaded.update(later)
+        assert loaded.model_.shown is not None
+        assert len(loaded.model_.shown) == len(log) + later.unique(["user_id", "item_id", "timestamp"]).height
+    after = loaded.predict_click([("u00", name) for name in ITEMS])
+    assert not after["click_probability"].equals(before["click_probability"])
+
+
+def test_clicks_of_a_part_are_judged_by_what_came_earlier_in_it(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame],
+) -> None:
+    recommender, split, _ = fitted
+    assert split.test.history is not None
+    labelled, past = part_pairs(recommender.model_, split.test, seed=0)
+    users = split.test.events["user_id"].unique(maintain_order=True)
+    events = pl.concat([split.test.history, split.test.events]).filter(pl.col("event") != "impression")
+    impressions = split.test.events.filter(pl.col("event") == "impression")
+    for row in range(0, len(labelled.clicked), 97):
+        user = users[int(labelled.pairs.user_index[row])]
+        assert impressions["user_id"][row] == user
+        earlier = events.filter(pl.col("user_id") == user, pl.col("timestamp") < impressions["timestamp"][row])
+        assert labelled.pairs.place[row] == earlier.height
+    assert past.histories.lengths.sum() > labelled.pairs.place.max()

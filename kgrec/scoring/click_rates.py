@@ -1,0 +1,167 @@
+"""Clicks beside what was to be expected of the places that things were shown in: of an item, of a user, of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from kgrec.scoring.relations import ItemRelations
+from kgrec.tensors.shown import Shown
+
+LATEST = 500  # things shown to a user that are read
+PLACES = 50  # of a list that have a rate of their own; those further down share one
+LEAST, MOST = 0.1, 1e4  # strength of a prior
+ITEM, USER = "item", "user"
+
+
+@dataclass(frozen=True, slots=True)
+class ClickRates:
+    """How often what is shown is clicked, and how far the rates of items, users and kinds lie apart.
+
+    Attributes
+    ----------
+    by_place : float64, shape (PLACES + 2,)
+        The share that is clicked at each place of a list; at 0 where the place is unknown.
+    strength : dict of str to float
+        For items, users and each relation: the expected clicks at which a ratio of clicks to expected clicks is
+        believed by half, the rest being 1.
+
+    Source: clicks over expected clicks (COEC, Zhang and Jones 2007); their ratio has a gamma prior of mean 1 whose
+    strength is fitted by the method of moments.
+    """
+
+    by_place: np.ndarray
+    strength: Mapping[str, float]
+
+    @classmethod
+    def of(cls, shown: Shown, relations: ItemRelations, num_items: int) -> ClickRates:
+        """Those of a log, and of the relations that the items have."""
+        place = _place(shown.position)
+        rate = (shown.clicked.sum() + 1) / (len(shown) + 2)
+        counts = np.bincount(place, minlength=PLACES + 2)
+        clicks = np.bincount(place, shown.clicked, minlength=PLACES + 2)
+        by_place = (clicks + rate * 10) / (counts + 10)  # ten more at the rate of all
+        expected = by_place[place]
+        strength = {ITEM: _strength(*(np.bincount(shown.item_index, part) for part in (shown.clicked, expected)))}
+        known = slice(int(shown.start[0]), None)
+        user, item, clicked, expected = (
+            part[known] for part in (shown.user_index(), shown.item_index, shown.clicked, expected)
+        )
+        of_user = [np.bincount(user, part, minlength=len(shown.start) - 1) for part in (clicked, expected)]
+        strength[USER] = _strength(*of_user)
+        expected = expected * _ratio(*of_user, strength[USER])[user]
+        shape = (len(shown.start) - 1, num_items)
+        pair = [sparse.csr_array((part, (user, item)), shape=shape) for part in (clicked, expected)]
+        for name, rows in relations.neighbours.items():
+            strength[name] = _strength(*_aligned(*(part @ rows for part in pair)))
+        return cls(by_place, strength)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> ClickRates:
+        """The inverse of `to_dict`."""
+        return cls(np.array(plain["by_place"]), dict(plain["strength"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"by_place": self.by_place.tolist(), "strength": dict(self.strength)}
+
+    def expected(self, shown: Shown) -> np.ndarray:
+        """The clicks to be expected of each row by its place alone, shape (num_shown,), float64."""
+        found: np.ndarray = self.by_place[_place(shown.position)]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ShownBefore:
+    """A log with its rates, summed up by item, for features of pairs.
+
+    Attributes
+    ----------
+    expected : float64, shape (num_shown,)
+    of_item : float64, shape (3, num_items)
+        Times shown, clicks, expected clicks.
+    """
+
+    shown: Shown
+    rates: ClickRates
+    expected: np.ndarray
+    of_item: np.ndarray
+
+    @classmethod
+    def of(cls, shown: Shown, rates: ClickRates, num_items: int) -> ShownBefore:
+        """The sums of a log."""
+        expected = rates.expected(shown)
+        of_item = [np.bincount(shown.item_index, part, num_items) for part in (None, shown.clicked, expected)]
+        return cls(shown, rates, expected, np.stack(of_item))
+
+    def columns(
+        self, relations: ItemRelations, source: np.ndarray, user: np.ndarray, moment: np.ndarray, item: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Numbers of pairs by name, each of shape (num_pairs,).
+
+        Parameters
+        ----------
+        source : float32, shape (num_items, dim)
+            Unit vectors of the items.
+        user, item : int64, shape (num_pairs,)
+            The user as a place in the log, -1 where not known.
+        moment : int64, shape (num_pairs,)
+            UTC epoch seconds; what the user was shown then or later does not count. The greatest int64: all does.
+        """
+        begin, stop = self.shown.before(user, moment)
+        keys, state = np.unique(np.stack([begin, stop]), axis=1, return_inverse=True)
+        state = state.reshape(-1)
+        first = np.maximum(keys[0], keys[1] - LATEST)
+        taken = keys[1] - first
+        line = np.repeat(np.arange(len(taken)), taken)
+        row = np.repeat(first - np.cumsum(taken) + taken, taken) + np.arange(len(line))
+        clicked, expected = self.shown.clicked[row], self.expected[row]
+        strength = self.rates.strength
+        of_user = [np.bincount(line, part, len(taken)) for part in (clicked, expected)]
+        ratio = _ratio(*of_user, strength[USER])
+        times, of_item = self.of_item[0], self.of_item[:, item]
+        found = {
+            "times the item was shown": np.log1p(times[item]) - np.log1p(times.mean()),
+            "clicks on the item": np.log(_ratio(of_item[1], of_item[2], strength[ITEM])),
+            "clicks of the user": np.log(ratio)[state],
+        }
+        of_pair = [
+            sparse.csr_array((part, (line, self.shown.item_index[row])), shape=(len(taken), len(times)))
+            for part in (clicked, expected * ratio[line], 1 - clicked)
+        ]
+        passed = of_pair.pop()
+        found["passed over before"] = np.log1p(np.asarray(passed[state, item]).ravel())
+        mean = passed @ source
+        mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+        found["like the passed over"] = np.einsum("ij,ij->i", mean[state], source[item])
+        clicks, wanted = (relations.shared(rows, state, item) for rows in of_pair)
+        for place, name in enumerate(relations.names):
+            if name in strength:
+                found[f"clicks on {name}"] = np.log(_ratio(clicks[:, place], wanted[:, place], strength[name]))
+        return found
+
+
+def _place(position: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(position, nan=0.0).clip(0, PLACES + 1).astype(np.int64)
+
+
+def _ratio(clicks: np.ndarray, expected: np.ndarray, strength: float) -> np.ndarray:
+    """The mean of the posterior of their ratio."""
+    found: np.ndarray = (clicks + strength) / (expected + strength)
+    return found
+
+
+def _strength(clicks: np.ndarray, expected: np.ndarray) -> float:
+    """That of the gamma prior under which Poisson clicks vary as they do (method of moments)."""
+    beyond = float((np.square(clicks - expected) - expected).sum())  # the variance that is not Poisson's
+    return float(np.clip(np.square(expected).sum() / max(beyond, 1e-9), LEAST, MOST))
+
+
+def _aligned(clicks: sparse.csr_array, expected: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """The entries of two matrices where the second has some; the first has none elsewhere."""
+    some = expected.tocoo()
+    return np.asarray(clicks[some.row, some.col]).ravel(), some.data

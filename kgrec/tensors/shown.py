@@ -1,0 +1,114 @@
+"""What was shown to whom, and whether it was clicked: a log in flat arrays by user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from kgrec.data import columns as c
+from kgrec.data.splitting import liked
+from kgrec.tensors.clicks import labelled_impressions
+from kgrec.tensors.vocabulary import Vocabulary
+
+UNKNOWN = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Impressions, or pairs whose labels were given, by user and time; those of users not known come first.
+
+    Attributes
+    ----------
+    start : int64, shape (num_users + 1,)
+        User u's rows are at `start[u]:start[u + 1]`, oldest first.
+    item_index : int64, shape (num_shown,)
+    timestamp : int64, shape (num_shown,)
+        UTC epoch seconds; the least int64 where unknown.
+    position : float32, shape (num_shown,)
+        In the list, from 1; NaN where unknown.
+    clicked : float32, shape (num_shown,)
+        1 or 0.
+    """
+
+    start: np.ndarray
+    item_index: np.ndarray
+    timestamp: np.ndarray
+    position: np.ndarray
+    clicked: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.item_index)
+
+    def user_index(self) -> np.ndarray:
+        """The user of each row, -1 where not known, shape (num_shown,), int64."""
+        return np.repeat(np.arange(-1, len(self.start) - 1), np.diff(self.start, prepend=0))
+
+    def before(self, user: np.ndarray, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the rows begin and end that users were shown before a moment: two int64 of shape (num_asked,).
+
+        Rows without a time count as earlier. Of the user -1 there is none.
+        """
+        begin = np.where(user >= 0, self.start[user], 0)
+        stop = np.where(user >= 0, self.start[user + 1], 0)
+        low, high = begin, stop
+        while len(low) and (low < high).any():  # a binary search for all of them at once
+            middle = np.minimum((low + high) // 2, len(self) - 1)
+            is_open, is_earlier = low < high, self.timestamp[middle] < moment
+            low, high = (
+                np.where(is_open & is_earlier, middle + 1, low),
+                np.where(is_open & ~is_earlier, middle, high),
+            )
+        return begin, low
+
+    def and_later(self, other: Shown) -> Shown:
+        """These rows and others, of the same users in the same order and maybe more.
+
+        A row of the same user, item and time as one of these is the same come again, and is left out; without a time
+        each one counts.
+        """
+        known = with_room(self, len(other.start) - 1)
+        user, item, stamp = other.user_index(), other.item_index, other.timestamp
+        asked = np.unique(user[user >= 0])
+        begin, stop = known.start[asked], known.start[asked + 1]
+        row = np.repeat(stop - np.cumsum(stop - begin), stop - begin) + np.arange(int((stop - begin).sum()))
+        mine = {"user": np.repeat(asked, stop - begin), "item": known.item_index[row], "stamp": known.timestamp[row]}
+        theirs = pl.DataFrame({"user": user, "item": item, "stamp": stamp})
+        seen = pl.DataFrame(mine).unique().with_columns(again=True)
+        again = theirs.join(seen, on=theirs.columns, how="left", maintain_order="left")["again"]
+        new = np.flatnonzero(again.is_null().to_numpy() | (stamp == UNKNOWN))
+        _, place = known.before(user[new], stamp[new] + 1)
+        added = np.bincount(user[new] + 1, minlength=len(known.start))
+        return Shown(
+            known.start + np.cumsum(added),
+            np.insert(known.item_index, place, item[new]),
+            np.insert(known.timestamp, place, stamp[new]),
+            np.insert(known.position, place, other.position[new]),
+            np.insert(known.clicked, place, other.clicked[new]),
+        )
+
+
+def build_shown(events: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> Shown:
+    """The impressions among events; where there are none but negatives, these and beside them what was liked.
+
+    Rows on items outside the vocabulary are left out.
+    """
+    rows = labelled_impressions(events)
+    if not rows.height:
+        refused = events.filter(pl.col(c.LABEL) == 0)
+        chosen = events.filter(liked()) if refused.height else refused
+        rows = pl.concat([refused, chosen.with_columns(pl.lit(1, refused[c.LABEL].dtype).alias(c.LABEL))])
+    rows = rows.with_columns(pl.Series("item", items.index(rows[c.ITEM_ID]))).filter(pl.col("item") >= 0)
+    user, stamp = users.index(rows[c.USER_ID]), rows[c.TIMESTAMP].fill_null(UNKNOWN).to_numpy()
+    order = np.lexsort((stamp, user))  # stable: the last key is the first to count
+    position = rows[c.POSITION].cast(pl.Float32).fill_null(np.nan).to_numpy()
+    clicked = rows[c.LABEL].cast(pl.Float32).to_numpy()
+    start = np.searchsorted(user[order], np.arange(len(users) + 1))
+    return Shown(start, rows["item"].to_numpy()[order], stamp[order], position[order], clicked[order])
+
+
+def with_room(shown: Shown, num_users: int) -> Shown:
+    """The log with users at the end of whom it holds nothing, up to so many."""
+    more = num_users + 1 - len(shown.start)
+    return replace(shown, start=np.concatenate([shown.start, np.full(more, len(shown))])) if more else shown
