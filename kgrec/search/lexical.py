@@ -11,6 +11,7 @@ import numpy as np
 from kgrec.search.texts import DESCRIPTION, FACETS, TITLE
 from kgrec.search.words import Stems, split_words
 
+EXACT = "="  # before a word that stands for itself alone
 FIELD_WEIGHTS = {TITLE: 3, FACETS: 2, DESCRIPTION: 1}  # times that a word of the field counts
 
 
@@ -42,7 +43,7 @@ class LexicalIndex:
             words = [split_words(text) for text in row]
             self.word_count.update(set().union(*words))
             weighted = zip(words, FIELD_WEIGHTS.values(), strict=True)
-            documents.append([stem for some, weight in weighted for stem in stems.of(some) * weight])
+            documents.append([token for some, weight in weighted for token in self._tokens(some) * weight])
         self.num_items = len(documents)
         self._index = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
         if any(documents):
@@ -56,11 +57,15 @@ class LexicalIndex:
 
     def scores(self, words: Sequence[str]) -> np.ndarray:
         """BM25 of every item for some words, shape (num_items,), float32; 0 where no word is in its texts."""
-        ids = self._index.get_tokens_ids(self._stems.of(words))
+        ids = self._index.get_tokens_ids(self._tokens(words))
         if not ids:
             return np.zeros(self.num_items, np.float32)
         scores: np.ndarray = self._index.get_scores_from_ids(ids)
         return scores
+
+    def _tokens(self, words: Sequence[str]) -> list[str]:
+        """The stem of each word and, where that may join words, the word as it is."""
+        return self._stems.of(words) + ([] if self._stems.language is None else [f"{EXACT}{word}" for word in words])
 
     def support(self, words: Sequence[str], others: Sequence[str]) -> list[float]:
         """How often each word of the catalogue goes with some others: the BM25 its items have for those, summed."""

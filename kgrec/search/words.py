@@ -64,6 +64,7 @@ class Stems:
             raise ConfigError(
                 f"search_language is {language!r}, expected None or one of {', '.join(Stemmer.algorithms())}"
             )
+        self.language = language
         stem = (lambda word: word) if language is None else Stemmer.Stemmer(language).stemWord
         self._stem = lru_cache(maxsize=100_000)(stem)
 
