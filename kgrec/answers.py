@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
-from kgrec.errors import ConfigError, NotFittedError
+from kgrec.errors import ConfigError, NotFittedError, check_whole
 from kgrec.explain.explaining import Explainer
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.profile import Interests
@@ -110,8 +110,7 @@ class Answers:
             If histories or profiles can't be read.
         """
         model = self.model_
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise ConfigError(f"k is {k!r}, expected a whole number >= 1")
+        check_whole(1, k=k)
         if not 0 <= diversity <= 1:
             raise ConfigError(f"diversity is {diversity!r}, expected a number from 0 to 1")
         asked = asked_users(model, user_ids, histories, profiles, on_unknown)
@@ -179,7 +178,10 @@ class Answers:
         ------
         UnknownIdError
             If an item is unknown.
+        ConfigError
+            If k is no whole number above 0.
         """
+        check_whole(1, k=k)
         model = self.model_
         wanted = id_series(item_ids, "item_ids")
         return similar_lists(model, wanted, item_places(model.items, wanted, "similar_items"), k)
@@ -200,7 +202,10 @@ class Answers:
         ------
         UnknownIdError
             If an item is unknown.
+        ConfigError
+            If k is no whole number above 0.
         """
+        check_whole(1, k=k)
         model = self.model_
         wanted = id_series(item_ids, "item_ids")
         index = item_places(model.items, wanted, "complements")

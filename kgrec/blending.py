@@ -128,7 +128,7 @@ def blend(model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None, set
 
 def _add_closed_form(model: FittedModel, data: HeteroData, truth: _Truth | None, chosen: Settings | None) -> None:
     """Fit it to what the model was trained on."""
-    config, counts = model.config, np.bincount(model.histories.item_index, minlength=len(model.items))
+    config, counts = model.config, model.histories.item_counts(len(model.items))
     by_count = np.argsort(-counts, kind="stable")
     items, share = np.sort(by_count[: config.item_weights_limit]), config.item_share
     settings = chosen or Settings()

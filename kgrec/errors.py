@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 
 
 class KgrecError(Exception):
@@ -63,6 +64,26 @@ def list_first(values: Iterable[object], limit: int = 5) -> str:
     items: Sequence[object] = list(values)
     shown = ", ".join(repr(value) for value in items[:limit])
     return shown if len(items) <= limit else f"{shown}, ... ({len(items):,} in all)"
+
+
+def not_whole(least: int, **numbers: object) -> list[str]:
+    """A fault for each argument that is no whole number, or below the least allowed.
+
+    >>> not_whole(1, k=0, size=3)
+    ['k is 0, expected a whole number >= 1']
+    """
+    return [
+        f"{name} is {number!r}, expected a whole number >= {least}"
+        for name, number in numbers.items()
+        if isinstance(number, bool) or not isinstance(number, Integral) or number < least
+    ]
+
+
+def check_whole(least: int, **numbers: object) -> None:
+    """Raise ConfigError where `not_whole` finds a fault."""
+    faults = not_whole(least, **numbers)
+    if faults:
+        raise ConfigError("; ".join(faults))
 
 
 def raise_faults(error: type[KgrecError], where: str, faults: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from kgrec import saving
 from kgrec.answers import Answers
 from kgrec.config import RecommenderConfig
 from kgrec.data.dataset import Dataset
-from kgrec.errors import ConfigError
+from kgrec.errors import check_whole
 from kgrec.evaluating import part_lists, part_metrics, part_reliability
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.training.device import resolve_device
@@ -56,8 +56,7 @@ class KGRecommender(Answers):
         self, config: RecommenderConfig | None = None, device: str | torch.device | None = None, seed: int = 0
     ) -> None:
         super().__init__()
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ConfigError(f"seed is {seed!r}, expected a whole number >= 0")
+        check_whole(0, seed=seed)
         self.config = config or RecommenderConfig()
         self.device = resolve_device(device)
         self.seed = seed

@@ -22,7 +22,7 @@ from kgrec.data.dataset import Dataset
 from kgrec.data.sentiment import dislikes_as_negatives as dislikes_as_negatives
 from kgrec.data.sentiment import item_sentiment as item_sentiment
 from kgrec.encoders.sentiment import SentimentClassifier
-from kgrec.errors import ConfigError
+from kgrec.errors import ConfigError, check_whole
 from kgrec.training.device import resolve_device
 
 logger = logging.getLogger(__name__)
@@ -81,9 +81,7 @@ def with_sentiment(
             "with_sentiment needs a model: the folder or hub name of a text classifier that transformers can load, "
             "such as one with the classes POSITIVE and NEGATIVE; kgrec ships none"
         )
-    for name, number in (("batch_size", batch_size), ("max_length", max_length)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ConfigError(f"{name} is {number!r}, expected a whole number >= 1")
+    check_whole(1, batch_size=batch_size, max_length=max_length)
     classifier = SentimentClassifier(
         str(model),
         device=resolve_device(device),

@@ -16,7 +16,7 @@ from kgrec.data.kcore import k_core
 from kgrec.data.report import CleaningReport, Findings
 from kgrec.data.sources import Frame, from_frames
 from kgrec.data.splitting import SplitMethod
-from kgrec.errors import ConfigError, DataError
+from kgrec.errors import ConfigError, DataError, check_whole
 
 
 class Dataset:
@@ -178,8 +178,7 @@ class Dataset:
             If the dataset can't be split so: no fixed parts, no timestamps, nothing left to train on.
         """
         shares = splitting.check_ratio(ratio)
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ConfigError(f"seed is {seed!r}, expected a whole number >= 0")
+        check_whole(0, seed=seed)
         match method:
             case "leave_last_out":
                 part = splitting.leave_last_out(self.events)

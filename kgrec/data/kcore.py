@@ -10,7 +10,7 @@ from kgrec.data import columns as c
 from kgrec.data import splitting
 from kgrec.data.assembly import Content
 from kgrec.data.report import Findings
-from kgrec.errors import ConfigError, DataError
+from kgrec.errors import DataError, check_whole
 
 
 def k_core(content: Content, *, users: int, items: int) -> Content:
@@ -23,9 +23,7 @@ def k_core(content: Content, *, users: int, items: int) -> Content:
     DataError
         If nothing is left.
     """
-    for name, least in ((c.USERS, users), (c.ITEMS, items)):
-        if isinstance(least, bool) or not isinstance(least, int) or least < 1:
-            raise ConfigError(f"k_core: {name} is {least!r}, expected a whole number >= 1")
+    check_whole(1, users=users, items=items)
     core = content.events.filter(splitting.liked()).select(c.USER_ID, c.ITEM_ID)
     before = -1
     while core.height != before:

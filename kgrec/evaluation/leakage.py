@@ -11,7 +11,7 @@ import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.dataset import Split
-from kgrec.errors import ConfigError, DataError
+from kgrec.errors import DataError, check_whole
 from kgrec.evaluation.leakage_table import SCHEMA, LeakageReport
 from kgrec.evaluation.links import AlikeItems, Links, Pairs, pairs_of, product_links, rows_of
 from kgrec.graph.knowledge_graph import KnowledgeGraph
@@ -70,8 +70,7 @@ def leakage_report(split: Split, graph: KnowledgeGraph | None = None, seed: int 
     DataError
         If neither part has a pair to look at.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ConfigError(f"seed is {seed!r}, expected a whole number >= 0")
+    check_whole(0, seed=seed)
     graph = KnowledgeGraph.from_dataset(split.train) if graph is None else graph
     train, item_ids = split.train.interactions, split.train.items[c.ITEM_ID]
     alike = AlikeItems(split.train.items, rows_of(train[c.ITEM_ID], item_ids))

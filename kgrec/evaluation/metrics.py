@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
-from kgrec.errors import ConfigError, DataError, list_first, raise_faults
+from kgrec.errors import ConfigError, DataError, list_first, not_whole, raise_faults
 
 _PAIR = [c.USER_ID, c.ITEM_ID]
 _PLACE, _WANTED, _HIT, _USER = "__place__", "__wanted__", "__hit__", "__user__"
@@ -97,13 +97,8 @@ def metrics_at(k: int, user: np.ndarray, place: np.ndarray, sizes: np.ndarray) -
 
 
 def _check(recommendations: pl.DataFrame, relevant: pl.DataFrame, ks: Sequence[int], num_items: int | None) -> None:
-    numbers = {"k": list(ks), "num_items": [] if num_items is None else [num_items]}
-    bad = [
-        f"{name} is {value!r}, expected a whole number >= 1"
-        for name, values in numbers.items()
-        for value in values
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1
-    ]
+    bad = [fault for k in ks for fault in not_whole(1, k=k)]
+    bad += [] if num_items is None else not_whole(1, num_items=num_items)
     raise_faults(ConfigError, "ranking metrics", bad if ks else ["ks is empty, expected at least one k"])
     faults = []
     for name, frame, columns in (

@@ -12,7 +12,7 @@ import polars as pl
 from scipy import stats
 
 from kgrec.data import columns as c
-from kgrec.errors import ConfigError, DataError, list_first, raise_faults
+from kgrec.errors import ConfigError, DataError, list_first, not_whole, raise_faults
 from kgrec.experiment.checks import check_columns, check_level, check_numbers
 
 _SIDES = ("first", "second")
@@ -92,11 +92,7 @@ def interleave(
     DataError
         If a column is missing, or a list has an item twice.
     """
-    faults = (
-        []
-        if isinstance(k, int) and not isinstance(k, bool) and k >= 1
-        else [f"k is {k!r}, expected a whole number >= 1"]
-    )
+    faults = not_whole(1, k=k)
     faults += [f"names are both {names[0]!r}"] if names[0] == names[1] else []
     faults += [] if isinstance(experiment, str) and experiment else [f"experiment is {experiment!r}, expected a name"]
     raise_faults(ConfigError, "interleave", faults)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kgrec.errors import ConfigError, UnknownIdError
+from kgrec.errors import UnknownIdError, check_whole
 from kgrec.explain.explanation import Explanation, Influence, Likeness, TextMatch
 from kgrec.explain.item_score import NOTHING, STRANGER, Change, ItemScore
 from kgrec.explain.paths import Path, PathFinder
@@ -67,7 +67,7 @@ class Explainer:
         ConfigError
             If a number is below 0.
         """
-        _check_counts(max_paths=max_paths, max_events=max_events)
+        check_whole(0, max_paths=max_paths, max_events=max_events)
         asked = self.score_of(user_id, item)
         seen = self._seen(asked)
         score, base = (float(value) for value in asked.of([NOTHING, STRANGER]))
@@ -190,12 +190,6 @@ class Explainer:
         cosine = vectors[torch.tensor([one.item for one in others], device=vectors.device)] @ vectors[item]
         best = others[int(cosine.argmax())]
         return Likeness(best.item_id, self.model.title(best.item_id), best.event, float(cosine.max()))
-
-
-def _check_counts(**counts: int) -> None:
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ConfigError(f"{name} is {value!r}, expected a whole number >= 0")
 
 
 def _varied(paths: Sequence[Path]) -> list[Path]:

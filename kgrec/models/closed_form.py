@@ -194,7 +194,7 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
         ends = histories.item_index[first], histories.item_index[second]
         forward = forward + sparse.coo_array((weight, ends), shape=shape).tocsr()
         twice = twice + sparse.coo_array((weight * after[second], ends), shape=shape).tocsr()
-    counts = np.bincount(histories.item_index, minlength=num_items).astype(np.float64)
+    counts = histories.item_counts(num_items).astype(np.float64)
     own = sparse.diags_array(np.bincount(histories.item_index, after, minlength=num_items).astype(np.float64))
     among = recency * (forward + forward.T) + sparse.diags_array(counts)
     return (recency * (twice + twice.T) + own + among).tocsr(), (forward + among).tocsr()

@@ -33,7 +33,7 @@ class Popularity:
     def of(cls, histories: Histories, num_items: int, half_life: float | None) -> Popularity:
         """That of the events of histories; one without a time is as old as the oldest."""
         if half_life is None:
-            return cls(np.bincount(histories.item_index, minlength=num_items).astype(np.float64), 0, None)
+            return cls(histories.item_counts(num_items).astype(np.float64), 0, None)
         stamps = histories.timestamp
         known = stamps[stamps > np.iinfo(np.int64).min]
         first, last = (int(known.min()), int(known.max())) if len(known) else (0, 0)

@@ -55,7 +55,7 @@ class Together:
         pairs = event_pairs(histories, num_items) + LINK_WEIGHT * _links(model)
         buys = np.isin(histories.event_index, [EVENT_NAMES.index(name) for name in BUYING])
         bought = event_pairs(histories, num_items, only=buys) if buys.any() else None
-        count = pairs.sum(axis=1) + np.bincount(histories.item_index, minlength=num_items) + 0.5
+        count = pairs.sum(axis=1) + histories.item_counts(num_items) + 0.5
         return cls(histories, sparse.csr_array(pairs), bought, count / count.sum())
 
     def probabilities(self, items: np.ndarray, near: np.ndarray, cosine: np.ndarray) -> np.ndarray:

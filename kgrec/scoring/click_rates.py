@@ -52,8 +52,8 @@ class ClickRates:
             part[known] for part in (shown.user_index(), shown.item_index, shown.clicked, expected)
         )
         of_user = [np.bincount(user, part, minlength=len(shown.start) - 1) for part in (clicked, expected)]
-        strength[USER] = _strength(*of_user)
-        expected = expected * _ratio(*of_user, strength[USER])[user]
+        strength[USER] = _strength(of_user[0], of_user[1])
+        expected = expected * _ratio(of_user[0], of_user[1], strength[USER])[user]
         shape = (len(shown.start) - 1, num_items)
         pair = [sparse.csr_array((part, (user, item)), shape=shape) for part in (clicked, expected)]
         for name, rows in relations.neighbours.items():
@@ -122,7 +122,7 @@ class ShownBefore:
         clicked, expected = self.shown.clicked[row], self.expected[row]
         strength = self.rates.strength
         of_user = [np.bincount(line, part, len(taken)) for part in (clicked, expected)]
-        ratio = _ratio(*of_user, strength[USER])
+        ratio = _ratio(of_user[0], of_user[1], strength[USER])
         times, of_item = self.of_item[0], self.of_item[:, item]
         found = {
             "times the item was shown": np.log1p(times[item]) - np.log1p(times.mean()),
@@ -146,7 +146,8 @@ class ShownBefore:
 
 
 def _place(position: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(position, nan=0.0).clip(0, PLACES + 1).astype(np.int64)
+    place: np.ndarray = np.nan_to_num(position, nan=0.0).clip(0, PLACES + 1).astype(np.int64)
+    return place
 
 
 def _ratio(clicks: np.ndarray, expected: np.ndarray, strength: float) -> np.ndarray:

@@ -36,8 +36,7 @@ class Past:
     @classmethod
     def of(cls, model: FittedModel) -> Past:
         """All that a model knows."""
-        counts = np.bincount(model.histories.item_index, minlength=len(model.items))
-        return cls(model.histories, counts, model.shown)
+        return cls(model.histories, model.histories.item_counts(len(model.items)), model.shown)
 
     @classmethod
     def of_events(cls, model: FittedModel, events: pl.DataFrame) -> Past:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kgrec.data import columns as c
 from kgrec.encoders.text import TextEncoder
-from kgrec.errors import ConfigError, UnknownIdError
+from kgrec.errors import ConfigError, UnknownIdError, not_whole
 from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import ID
 from kgrec.models.fitted import FittedModel
@@ -59,7 +59,7 @@ class Searcher:
         self._prices = _prices(model)
         linker = Linker(model.graph, model.items, stems)
         self.reader = QueryReader(self._lexical, linker, self._prices, self._is_word)
-        popularity = np.bincount(model.histories.item_index, minlength=len(model.items)).astype(np.float32)
+        popularity = model.histories.item_counts(len(model.items)).astype(np.float32)
         self._popularity = popularity / max(popularity.max(initial=0), 1)
         self._query_vectors: dict[str, Tensor] = {}
 
@@ -165,9 +165,7 @@ def search_model(
     model: FittedModel, query: str, k: int, user_id: str | None, allowed: np.ndarray | None, *, strict: bool = False
 ) -> SearchResult:
     """See `KGRecommender.search`."""
-    faults = []
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        faults.append(f"k is {k!r}, expected a whole number >= 1")
+    faults = not_whole(1, k=k)
     if not isinstance(query, str) or not query.strip():
         faults.append(f"the query is {query!r}, expected some words: what is to be found?")
     if faults:

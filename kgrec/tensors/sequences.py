@@ -58,6 +58,10 @@ class Histories:
         """The user of each event, shape (num_events,), int64."""
         return np.repeat(np.arange(self.num_users), self.lengths)
 
+    def item_counts(self, num_items: int) -> np.ndarray:
+        """Events of each item, shape (num_items,), int64."""
+        return np.bincount(self.item_index, minlength=num_items)
+
     def of(self, user: int) -> np.ndarray:
         """Items of one user, oldest first."""
         return self.item_index[self.start[user] : self.start[user + 1]]
