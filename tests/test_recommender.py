@@ -257,6 +257,8 @@ def test_recommender_before_fit_says_so() -> None:
     [
         (lambda rec: rec.recommend("u00"), "expected a list of ids"),
         (lambda rec: rec.recommend(["u00"], k=0), "k is 0"),
+        (lambda rec: rec.similar_items(["i00"], k=0), "k is 0"),
+        (lambda rec: rec.complements(["i00"], k=True), "k is True"),
         (lambda rec: rec.recommend(["u00"], candidates=["zzz"]), "unknown item_ids 'zzz'"),
         (lambda rec: rec.similar_items(["zzz"]), "unknown item_ids 'zzz'"),
         (lambda rec: rec.explain("u00", "zzz"), "unknown item_ids 'zzz'"),
