@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from scipy import sparse
-from scipy.special import gammaln
 
 from kgrec.explain.item_values import ItemValues, item_values
 from kgrec.models.fitted import FittedModel
 from kgrec.tensors.sequences import EVENT_NAMES, Histories
 
 HALF_LIFE = 5.0  # events after which one counts half in the short term
-RECENT = 5  # last events of a history, by which it is told how far short-term interest strays from long-term
+VISIT = 30 * 60  # seconds without an event after which the next one begins another visit, as web analytics has it
+LATER, MOST_LATER = 0.25, 8  # of a user's visits: the last quarter, at most so many, are to be foreseen
 TRIED_USERS = 2_000
-CONCENTRATIONS = np.geomspace(0.3, 3_000.0, 25)
+CONCENTRATIONS = np.geomspace(0.3, 30_000.0, 30)
 KIND, VALUE, LONG_TERM, SHORT_TERM, SHOP, LIFT = "kind", "value", "long_term", "short_term", "shop", "lift"
 _EMPTY = pl.DataFrame(
     schema={KIND: pl.String, VALUE: pl.String} | dict.fromkeys((LONG_TERM, SHORT_TERM, SHOP, LIFT), pl.Float64)
@@ -44,17 +44,18 @@ class _Kind:
 class Interests:
     """The interests of all users of a model.
 
-    A user's events count by their type (`RecommenderConfig.event_weights`, their mean made 1). The counts of a kind are
-    taken as drawn from the user's own distribution, and that from a Dirichlet around the shop's; how concentrated it is
-    follows from how much the users differ, by maximum likelihood over `CONCENTRATIONS`. So a user with few events is
-    near the shop and one with many near the own counts. The short term is to the long term what that is to the shop.
+    A user's events count by their type (`RecommenderConfig.event_weights`, their mean made 1), mixed with some events'
+    worth of the shop: how many is what foresees best, for the users of the model, each of their last visits from all
+    that came before it. So a user with few events is near the shop and one with many near the own counts. The short
+    term, in which an event counts half after five more, is mixed with the long term likewise. The likelihood of all
+    counts (as drawn from a Dirichlet) would not do: the events of one visit are about one thing, and it would take
+    users for far more decided than they are.
 
     Parameters
     ----------
     model : FittedModel
 
-    Source: Minka 2000 (Estimating a Dirichlet distribution), the likelihood of counts; Zhai and Lafferty 2001, section
-    3.2, for the smoothing.
+    Source: Zhai and Lafferty 2001, section 3.2, for the smoothing.
     """
 
     def __init__(self, model: FittedModel) -> None:
@@ -66,7 +67,8 @@ class Interests:
         users = np.flatnonzero(self.histories.lengths)
         tried = users[:: max(1, len(users) // TRIED_USERS)]
         tables = item_values(model.graph, model.items)
-        self.kinds = {kind: self._fit(table, tried) for kind, table in tables.items()}
+        visits = _Visits.of(self.histories, tried, self.event_weight, len(model.items))
+        self.kinds = {kind: self._fit(table, visits) for kind, table in tables.items()}
 
     def of(self, user: int) -> pl.DataFrame:
         """The interests of one user.
@@ -93,22 +95,86 @@ class Interests:
             tables.append(table.select(pl.lit(name).alias(KIND), pl.all()))
         return pl.concat([_EMPTY, *tables])
 
-    def _fit(self, table: ItemValues, tried: np.ndarray) -> _Kind:
+    def _fit(self, table: ItemValues, visits: _Visits) -> _Kind:
         values, shares = table.values, table.shares
-        counts = _counts(self.histories, tried, self.event_weight, shares)
         catalogue = shares.sum(axis=0)
         every = np.bincount(self.histories.item_index, self.event_weight, minlength=shares.shape[0]) @ shares
         shop = smoothed(every, catalogue / catalogue.sum(), float(len(values)))
-        long = short = 1.0
-        if counts.nnz:
-            long = concentration(counts, shop[sparse.coo_array(counts).col])
-        if self.histories.ordered and counts.nnz:
-            last = np.minimum(self.histories.lengths[tried], RECENT)
-            recent = _counts(self.histories, tried, self.event_weight, shares, last)
-            before, entries = sparse.csr_array(counts - recent), sparse.coo_array(recent)
-            of_before = np.asarray(before[entries.row, entries.col]).ravel() + long * shop[entries.col]
-            short = concentration(recent, of_before / (before.sum(axis=1)[entries.row] + long))
-        return _Kind(values, shares, shop, long, short)
+        before, fading, after = (
+            sparse.csr_array(events @ shares) for events in (visits.before, visits.fading, visits.after)
+        )
+        entries = sparse.coo_array(after)
+        long = best_weight(before, entries, shop[entries.col])
+        if not self.histories.ordered:
+            return _Kind(values, shares, shop, long, long)
+        of_before = np.asarray(before[entries.row, entries.col]).ravel() + long * shop[entries.col]
+        long_term = of_before / (before.sum(axis=1)[entries.row] + long)
+        return _Kind(values, shares, shop, long, best_weight(fading, entries, long_term))
+
+
+@dataclass(frozen=True, slots=True)
+class _Visits:
+    """Some later visits of some users: weighted events by item, csr_arrays of shape (num_visits, num_items).
+
+    Attributes
+    ----------
+    before, fading : csr_array
+        All that the user did before the visit; in `fading` an event counts half after `HALF_LIFE` more.
+    after : csr_array
+        The events of the visit.
+    """
+
+    before: sparse.csr_array
+    fading: sparse.csr_array
+    after: sparse.csr_array
+
+    @classmethod
+    def of(cls, histories: Histories, users: np.ndarray, event_weight: np.ndarray, num_items: int) -> _Visits:
+        """The last of each user, none of a user with one; where nobody has two, every event is a visit."""
+        lengths = histories.lengths[users]
+        first = np.cumsum(lengths) - lengths
+        row = np.repeat(np.arange(len(users)), lengths)
+        place = np.arange(len(row)) - first[row] + histories.start[users][row]
+        item, weight = histories.item_index[place], event_weight[place]
+        begins = _begins(histories)[place]
+        begins[first] = True
+        if begins.sum() == len(users):
+            begins[:] = True
+        start = np.flatnonzero(begins)  # of each visit
+        end = np.append(start[1:], len(row))
+        owner = row[start]
+        count = np.bincount(owner, minlength=len(users))
+        number = np.arange(len(start)) - (np.cumsum(count) - count)[owner]
+        taken = np.minimum(np.ceil(LATER * count), MOST_LATER)[owner]
+        some = (number > 0) & (number >= count[owner] - taken)
+        start, end, begin = start[some], end[some], first[owner[some]]
+        line, known = _ranges(begin, start)
+        faded = weight[known] * 0.5 ** ((start[line] - 1 - known) / HALF_LIFE)
+        of_visit, own = _ranges(start, end)
+        shape = len(start), num_items
+        return cls(
+            sparse.csr_array((weight[known], (line, item[known])), shape=shape),
+            sparse.csr_array((faded, (line, item[known])), shape=shape),
+            sparse.csr_array((weight[own], (of_visit, item[own])), shape=shape),
+        )
+
+
+def _ranges(begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The whole numbers of each range, one after the other, and the range that each is of."""
+    size = end - begin
+    line = np.repeat(np.arange(len(size)), size)
+    return line, np.arange(len(line)) - (np.cumsum(size) - size)[line] + begin[line]
+
+
+def _begins(histories: Histories) -> np.ndarray:
+    """Whether each event begins a visit, as far as its time and the one before it in the flat array say."""
+    if not histories.ordered:
+        return np.ones(len(histories.item_index), dtype=bool)
+    earlier, stamp = histories.timestamp[:-1], histories.timestamp[1:]
+    unknown = earlier == np.iinfo(np.int64).min
+    return np.concatenate([[True], unknown | (stamp - np.where(unknown, stamp, earlier) > VISIT)])[
+        : len(histories.item_index)
+    ]
 
 
 def smoothed(counts: np.ndarray, prior: np.ndarray, weight: float) -> np.ndarray:
@@ -127,37 +193,19 @@ def smoothed(counts: np.ndarray, prior: np.ndarray, weight: float) -> np.ndarray
     return found
 
 
-def concentration(counts: sparse.csr_array, mean: np.ndarray) -> float:
-    """How many events' worth the prior counts: the likeliest of `CONCENTRATIONS` for counts drawn from Dirichlets.
+def best_weight(counts: sparse.csr_array, later: sparse.coo_array, prior: np.ndarray) -> float:
+    """How many events' worth of the prior to mix counts with: of `CONCENTRATIONS` the one that foresees best.
 
     Parameters
     ----------
     counts : csr_array, shape (num_users, num_values)
-    mean : array, shape (number of entries,)
-        The prior's probability, above 0, at each entry of `counts`, in the order of its COO form.
+        What is known.
+    later : coo_array, shape (num_users, num_values)
+        What is to be foreseen: the mean of the logarithm of its probabilities, weighted by its counts, is to be high.
+    prior : array, shape (number of entries of `later`,)
+        The prior's probability at each of them, above 0.
     """
-    entries, total = sparse.coo_array(counts).data, counts.sum(axis=1)
-    best, most = float(CONCENTRATIONS[0]), -np.inf
-    for alpha in CONCENTRATIONS:
-        likelihood = (gammaln(entries + alpha * mean) - gammaln(alpha * mean)).sum()
-        likelihood += (gammaln(alpha) - gammaln(total + alpha)).sum()
-        if likelihood > most:
-            best, most = float(alpha), likelihood
-    return best
-
-
-def _counts(
-    histories: Histories,
-    users: np.ndarray,
-    weight: np.ndarray,
-    shares: sparse.csr_array,
-    last: np.ndarray | None = None,
-) -> sparse.csr_array:
-    """Weighted events of some users by value, of all or of the last so many, shape (num_users, num_values)."""
-    lengths = histories.lengths[users] if last is None else last
-    stop = histories.start[users + 1]
-    row = np.repeat(np.arange(len(users)), lengths)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + np.repeat(stop - lengths, lengths)
-    shape = len(users), shares.shape[0]
-    events = sparse.csr_array((weight[place], (row, histories.item_index[place])), shape=shape)
-    return sparse.csr_array(events @ shares)
+    known = np.asarray(counts[later.row, later.col]).ravel() if later.nnz else np.zeros(0)
+    total = np.asarray(counts.sum(axis=1)).ravel()[later.row]
+    found = [(later.data * np.log((known + weight * prior) / (total + weight))).sum() for weight in CONCENTRATIONS]
+    return float(CONCENTRATIONS[int(np.argmax(found))])

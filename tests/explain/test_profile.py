@@ -12,7 +12,7 @@ from scipy import sparse
 import kgrec
 from kgrec.errors import UnknownIdError
 from kgrec.explain.item_values import item_values, price_bands
-from kgrec.explain.profile import Interests, concentration, smoothed
+from kgrec.explain.profile import Interests, best_weight, smoothed
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.testing.graphs import make_product_graph
@@ -59,13 +59,33 @@ def test_smoothed_counts_of_nothing_are_the_prior() -> None:
     np.testing.assert_allclose(smoothed(np.zeros(2), prior, 3.0), prior)
 
 
-def test_concentration_is_low_where_users_differ_and_high_where_they_are_alike() -> None:
+def test_best_weight_is_low_where_users_differ_and_high_where_they_are_alike() -> None:
     shop = np.full(4, 0.25)
     generator = np.random.default_rng(0)
     for true, low, high in ((1.0, 0.4, 2.5), (40.0, 15.0, 110.0)):
-        tastes = generator.dirichlet(true * shop, size=1000)
-        counts = sparse.csr_array(np.array([generator.multinomial(30, taste) for taste in tastes]).astype(float))
-        assert low < concentration(counts, shop[sparse.coo_array(counts).col]) < high
+        tastes = generator.dirichlet(true * shop, size=2000)
+        before, later = (
+            sparse.csr_array(np.array([generator.multinomial(size, taste) for taste in tastes]).astype(float))
+            for size in (20, 10)
+        )
+        entries = sparse.coo_array(later)
+        assert low < best_weight(before, entries, shop[entries.col]) < high
+
+
+def test_visits_about_one_thing_each_do_not_make_users_look_decided(fitted: kgrec.KGRecommender) -> None:
+    """Each visit of six events is about one brand, drawn anew: the past tells nothing of the next visit."""
+    generator = np.random.default_rng(0)
+    users, visits, length = 200, 8, 6
+    brand = generator.integers(0, 2, (users, visits, 1))
+    item = (2 * generator.integers(0, 6, (users, visits, length)) + brand).reshape(-1)
+    stamp = (np.arange(visits)[:, None] * 100_000 + np.arange(length) * 60 + np.zeros((users, 1, 1), np.int64)).reshape(
+        -1
+    )
+    start = np.arange(users + 1) * visits * length
+    histories = Histories(start, item, np.zeros(len(item), np.int64), stamp, True)
+    kind = Interests(dataclasses.replace(fitted.model_, histories=histories)).kinds["brand"]
+    assert kind.long > 40
+    assert kind.short > 40
 
 
 def test_profile_of_every_kind_sums_to_one(fitted: kgrec.KGRecommender) -> None:
@@ -93,9 +113,9 @@ def test_profile_of_a_user_without_events_is_the_shops(fitted: kgrec.KGRecommend
 
 
 def test_short_term_follows_the_last_events_and_not_where_the_order_means_nothing(fitted: kgrec.KGRecommender) -> None:
-    events = np.array([1] * 30 + [0] * 6 + [1, 0] * 4)  # odd for long, of late even; another user of both
-    zeros = np.zeros(len(events), np.int64)
-    histories = Histories(np.array([0, 36, len(events)]), events, zeros, np.arange(len(events)), True)
+    events = np.array([1] * 30 + [0] * 12 + [1, 0] * 4)  # odd for long, of late even; another user of both
+    zeros, hours = np.zeros(len(events), np.int64), 3600 * np.arange(len(events))
+    histories = Histories(np.array([0, 42, len(events)]), events, zeros, hours, True)
     model = dataclasses.replace(fitted.model_, histories=histories)
     even = {row["value"]: row for row in Interests(model).of(0).iter_rows(named=True)}["Even"]
     assert even["short_term"] > 2 * even["long_term"]
