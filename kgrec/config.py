@@ -67,6 +67,14 @@ class RecommenderConfig:
         8.0, "events at which a user's own vector is left out of half of the steps; less often with more", 0.0, 1e6
     )
 
+    item_events: float = _setting(
+        0.0,
+        "events at which an item's own vector is left out of half of the steps, less often with more: about 8 for "
+        "shops with texts where many items are new",
+        0.0,
+        1e6,
+    )
+
     use_profiles: bool = _setting(True, "learn from the profile columns of the users table")
 
     click_weight: float = _setting(0.1, "alpha: weight of the click loss (binary cross-entropy)", 0.0, 1e6)

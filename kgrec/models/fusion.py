@@ -91,10 +91,19 @@ class FusionNetwork(nn.Module):
         Rounds of propagation; both directions of every relation take part.
     id_scale : float
         Starting norm of a node's own vector.
+    left_out : Tensor, shape (num_products,), optional
+        How often a step does without the own vector and the graph embedding of each product, from 0 to 1; where always,
+        they are never used. None: no step does.
+
+    Source: Volkovs et al. 2017 (DropoutNet), which leaves out of a step what a new item will not have; here less often
+    the more events an item has.
     """
 
-    def __init__(self, data: HeteroData, *, dim: int, num_layers: int, id_scale: float) -> None:
+    def __init__(
+        self, data: HeteroData, *, dim: int, num_layers: int, id_scale: float, left_out: Tensor | None = None
+    ) -> None:
         super().__init__()
+        self.left_out = left_out
         self.edges, self.labels = _useful_edges(_both_ways(data) if num_layers else [], num_layers)
         self.features: dict[tuple[str, str], Tensor] = {}
         self.own = nn.ParameterList()  # in the order of `labels`, whose names may hold what torch's names can't
@@ -114,6 +123,7 @@ class FusionNetwork(nn.Module):
         """Move the weights, the features and the graph."""
         self.to(device)
         self.features = {key: value.to(device) for key, value in self.features.items()}
+        self.left_out = None if self.left_out is None else self.left_out.to(device)
         self.edges = [[edges.to(device) for edges in layer] for layer in self.edges]
         self.gathers = [_gathers(edges) for edges in self.edges]
         return self
@@ -162,11 +172,18 @@ class FusionNetwork(nn.Module):
     def _input(self, label: str, rows: Tensor | None) -> Tensor:
         own: Tensor = self.own[self.labels.index(label)]
         vector = own if rows is None else own[rows]
-        for kind in (TEXT, KNOWLEDGE):
+        for kind in (KNOWLEDGE, TEXT):
             if (label, kind) in self.features:
                 feature = self.features[label, kind]
                 vector = vector + self.project[kind](feature if rows is None else feature[rows])
+            if kind == KNOWLEDGE and label == PRODUCT and self.left_out is not None:
+                vector = vector * self._own_counts(self.left_out if rows is None else self.left_out[rows])
         return vector
+
+    def _own_counts(self, left_out: Tensor) -> Tensor:
+        """1 for the products whose own vectors count, else 0, shape (num_products, 1)."""
+        kept = torch.rand(len(left_out)).to(left_out.device) >= left_out if self.training else left_out < 1
+        return kept[:, None].float()
 
 
 def _kept(edges: list[Edges], convolutions: Iterable[nn.Module]) -> PropagationLayer:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from kgrec.config import RecommenderConfig
+from kgrec.graph.build import PRODUCT
 from kgrec.models.fusion import FusionNetwork
 from kgrec.models.serving import ItemVectors, ServingNetwork, UserSide
 from kgrec.tensors.geometric import HeteroData
@@ -21,16 +24,30 @@ class RecommenderNetwork(nn.Module):
         The graph with its features; its first `num_items` products are the catalogue.
     num_items : int
     users : UserSide
+    item_counts : int64, shape (num_items,), optional
+        Events of each item, which say how often its own vector is left out; None: it never is.
     """
 
-    def __init__(self, config: RecommenderConfig, data: HeteroData, num_items: int, users: UserSide) -> None:
+    def __init__(
+        self,
+        config: RecommenderConfig,
+        data: HeteroData,
+        num_items: int,
+        users: UserSide,
+        item_counts: np.ndarray | None = None,
+    ) -> None:
         super().__init__()
         self.num_items = num_items
+        left_out = None
+        if item_counts is not None and config.item_events:
+            left_out = torch.ones(int(data[PRODUCT].num_nodes))
+            left_out[:num_items] = torch.from_numpy(config.item_events / (config.item_events + item_counts)).float()
         self.fusion = FusionNetwork(
             data,
             dim=config.embedding_dim,
             num_layers=config.num_layers if config.use_graph else 0,
             id_scale=config.id_scale,
+            left_out=left_out,
         )
         self.serving = ServingNetwork(config, num_items, users)
 

@@ -99,11 +99,11 @@ def fit_model(
         settings = replace(config, temperature=temperature)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_stream(seed, b"network"))
-            network = RecommenderNetwork(settings, data, len(items), user_side)
+            network = RecommenderNetwork(settings, data, len(items), user_side, histories.item_counts(len(items)))
         if previous is not None:
             continue_from(network, data, users, items, previous)
         network.fusion.to_device(device)
-        network.to(device)
+        network.to(device).eval()  # but in an epoch nothing is left out
         model = FittedModel(
             config=given,
             users=users,

@@ -47,3 +47,25 @@ def test_propagation_of_a_new_product_sums_what_its_neighbours_send() -> None:
     expected = layer.gate[place] * layer.weight[place] @ odd
     torch.testing.assert_close(grown.vectors(merged, pl.Series(["new"]))[0], expected)
     assert merged.nodes["Brand"].equals(graph.nodes["Brand"])  # known nodes keep their properties
+
+
+def test_own_vectors_are_left_out_as_often_as_told_and_never_used_where_always() -> None:
+    shop = checkerboard()
+    graph, items = kgrec.KnowledgeGraph.from_dataset(shop), Vocabulary(shop.items["item_id"])
+    data = features(graph, items, SMALL, seed=0, device=torch.device("cpu"))
+    torch.manual_seed(0)
+    left_out = torch.tensor([1.0] + [0.0] + [0.25] * 10)
+    fusion = FusionNetwork(data, dim=8, num_layers=1, id_scale=0.1, left_out=left_out)
+    fusion.left_out = None
+    whole = fusion().detach()
+    fusion.left_out = torch.ones(12)
+    bare = fusion().detach()
+    fusion.left_out = left_out
+    torch.testing.assert_close(fusion.eval()(), torch.cat([bare[:1], whole[1:]]))
+    assert fusion.propagation(data).inputs["Product"][0].count_nonzero() == 0  # no text: a new item's
+    fusion.train()
+    own = torch.stack([(fusion().detach() - bare).norm(dim=1) > 1e-6 for _ in range(400)]).float().mean(dim=0)
+    assert own[:2].tolist() == [0.0, 1.0]
+    assert ((own[2:] - 0.75).abs() < 0.1).all()
+    some = torch.tensor([1, 0])
+    torch.testing.assert_close(fusion(some), torch.stack([whole[1], bare[0]]))

@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here"),
 ]
-CONFIG = dataclasses.replace(SMALL, epochs=6, dropout=0.0, user_events=0.0)
+CONFIG = dataclasses.replace(SMALL, epochs=6, dropout=0.0, user_events=0.0, item_events=0.0)
 
 
 def fitted(device: str, config: kgrec.RecommenderConfig = CONFIG, **options: object) -> kgrec.KGRecommender:
