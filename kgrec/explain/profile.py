@@ -141,7 +141,7 @@ class _Visits:
         if begins.sum() == len(users):
             begins[:] = True
         start = np.flatnonzero(begins)  # of each visit
-        end = np.append(start[1:], len(row))
+        end = np.append(start[1:], len(row))[: len(start)]
         owner = row[start]
         count = np.bincount(owner, minlength=len(users))
         number = np.arange(len(start)) - (np.cumsum(count) - count)[owner]
