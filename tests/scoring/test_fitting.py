@@ -261,3 +261,21 @@ def test_clicks_of_a_part_are_judged_by_what_came_earlier_in_it(
         earlier = events.filter(pl.col("user_id") == user, pl.col("timestamp") < impressions["timestamp"][row])
         assert labelled.pairs.place[row] == earlier.height
     assert past.histories.lengths.sum() > labelled.pairs.place.max()
+
+
+def test_labels_without_times_are_judged_by_what_came_before_the_part() -> None:
+    rng = np.random.default_rng(2)
+    rows = [
+        (f"u{user:02}", ITEMS[item], int(item % 2 == user % 2)) for user in range(60) for item in rng.permutation(12)
+    ]
+    events = pl.DataFrame(rows, schema=["user_id", "item_id", "label"], orient="row")
+    split = kgrec.Dataset(items=tiny_items(), events=events).split("random", (0.5, 0.25, 0.25))
+    recommender = kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, validation=split.validation)
+    labelled, past = part_pairs(recommender.model_, split.test, seed=0)
+    assert split.test.history is not None
+    asked = split.test.events["user_id"].unique().implode()
+    liked = split.test.history.filter(pl.col("label") == 1, pl.col("user_id").is_in(asked))
+    assert past.histories.lengths.sum() == liked.height
+    assert (labelled.pairs.place == past.histories.lengths[labelled.pairs.user_index]).all()
+    assert past.shown is not None
+    assert len(past.shown) == split.test.history.height
