@@ -64,9 +64,8 @@ def part_pairs(model: FittedModel, part: Dataset, seed: int) -> tuple[LabelledPa
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"evaluate"]))
     users = Vocabulary(part.events[c.USER_ID].unique(maintain_order=True))
     if part.history is None:
-        past, histories = Past.of(model), _before(model, part, users.ids)
+        past = replace(Past.of(model), histories=_before(model, part, users.ids))
     else:
-        past = Past.of_events(model, part.history)
         histories = histories_through(model, part.history, part, users)
-    labelled = labelled_pairs(part, histories, users, model.items, draws)
-    return labelled, replace(past, histories=histories)
+        past = Past.of_events(model, part.history, histories)
+    return labelled_pairs(part, past.histories, users, model.items, draws), past

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from kgrec.explain.item_values import ItemValues, item_values
 from kgrec.models.fitted import FittedModel
+from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.sequences import EVENT_NAMES, Histories
 
 HALF_LIFE = 5.0  # events after which one counts half in the short term
@@ -148,22 +149,15 @@ class _Visits:
         taken = np.minimum(np.ceil(LATER * count), MOST_LATER)[owner]
         some = (number > 0) & (number >= count[owner] - taken)
         start, end, begin = start[some], end[some], first[owner[some]]
-        line, known = _ranges(begin, start)
+        line, known = flat_ranges(begin, start)
         faded = weight[known] * 0.5 ** ((start[line] - 1 - known) / HALF_LIFE)
-        of_visit, own = _ranges(start, end)
+        of_visit, own = flat_ranges(start, end)
         shape = len(start), num_items
         return cls(
             sparse.csr_array((weight[known], (line, item[known])), shape=shape),
             sparse.csr_array((faded, (line, item[known])), shape=shape),
             sparse.csr_array((weight[own], (of_visit, item[own])), shape=shape),
         )
-
-
-def _ranges(begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The whole numbers of each range, one after the other, and the range that each is of."""
-    size = end - begin
-    line = np.repeat(np.arange(len(size)), size)
-    return line, np.arange(len(line)) - (np.cumsum(size) - size)[line] + begin[line]
 
 
 def _begins(histories: Histories) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from kgrec.scoring.relations import ItemRelations
+from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.shown import Shown
 
 LATEST = 500  # things shown to a user that are read
@@ -116,12 +117,10 @@ class ShownBefore:
         keys, state = np.unique(np.stack([begin, stop]), axis=1, return_inverse=True)
         state = state.reshape(-1)
         first = np.maximum(keys[0], keys[1] - LATEST)
-        taken = keys[1] - first
-        line = np.repeat(np.arange(len(taken)), taken)
-        row = np.repeat(first - np.cumsum(taken) + taken, taken) + np.arange(len(line))
+        line, row = flat_ranges(first, keys[1])
         clicked, expected = self.shown.clicked[row], self.expected[row]
         strength = self.rates.strength
-        of_user = [np.bincount(line, part, len(taken)) for part in (clicked, expected)]
+        of_user = [np.bincount(line, part, len(first)) for part in (clicked, expected)]
         ratio = _ratio(of_user[0], of_user[1], strength[USER])
         times, of_item = self.of_item[0], self.of_item[:, item]
         found = {
@@ -130,7 +129,7 @@ class ShownBefore:
             "clicks of the user": np.log(ratio)[state],
         }
         of_pair = [
-            sparse.csr_array((part, (line, self.shown.item_index[row])), shape=(len(taken), len(times)))
+            sparse.csr_array((part, (line, self.shown.item_index[row])), shape=(len(first), len(times)))
             for part in (clicked, expected * ratio[line], 1 - clicked)
         ]
         passed = of_pair.pop()

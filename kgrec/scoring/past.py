@@ -39,12 +39,12 @@ class Past:
         return cls(model.histories, model.histories.item_counts(len(model.items)), model.shown)
 
     @classmethod
-    def of_events(cls, model: FittedModel, events: pl.DataFrame) -> Past:
-        """Some events and no others; the histories are those of the model's users."""
+    def of_events(cls, model: FittedModel, events: pl.DataFrame, histories: Histories) -> Past:
+        """Some events and no others, beside the histories of the pairs' users."""
         index = model.items.index(interactions_of(events)[c.ITEM_ID])
         counts = np.bincount(index[index >= 0], minlength=len(model.items))
         shown = None if model.shown is None else build_shown(events, model.users, model.items)
-        return cls(model.histories_of(events, model.users), counts, shown)
+        return cls(histories, counts, shown)
 
 
 def histories_through(model: FittedModel, before: pl.DataFrame, part: Dataset, users: Vocabulary) -> Histories:

@@ -10,6 +10,7 @@ import polars as pl
 from kgrec.data import columns as c
 from kgrec.data.splitting import liked
 from kgrec.tensors.clicks import labelled_impressions
+from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.vocabulary import Vocabulary
 
 UNKNOWN = np.iinfo(np.int64).min
@@ -69,11 +70,13 @@ class Shown:
         each one counts.
         """
         known = with_room(self, len(other.start) - 1)
+        if not len(other):
+            return known
         user, item, stamp = other.user_index(), other.item_index, other.timestamp
         asked = np.unique(user[user >= 0])
         begin, stop = known.start[asked], known.start[asked + 1]
-        row = np.repeat(stop - np.cumsum(stop - begin), stop - begin) + np.arange(int((stop - begin).sum()))
-        mine = {"user": np.repeat(asked, stop - begin), "item": known.item_index[row], "stamp": known.timestamp[row]}
+        line, row = flat_ranges(begin, stop)
+        mine = {"user": asked[line], "item": known.item_index[row], "stamp": known.timestamp[row]}
         theirs = pl.DataFrame({"user": user, "item": item, "stamp": stamp})
         seen = pl.DataFrame(mine).unique().with_columns(again=True)
         again = theirs.join(seen, on=theirs.columns, how="left", maintain_order="left")["again"]
