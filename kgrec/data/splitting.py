@@ -15,13 +15,22 @@ from kgrec.errors import ConfigError, DataError
 SplitMethod = Literal["leave_last_out", "temporal", "random", "fixed"]
 Ratio = tuple[float, float, float]
 TRAIN, VALIDATION, TEST = range(3)  # codes of the parts, in the order of columns.PARTS
-_ROW, _PART, _LIKED = "__row__", "__part__", "__liked__"
+_ROW, _PART, _LIKED, _LIST = "__row__", "__part__", "__liked__", "__list__"
 _PAIR = [c.USER_ID, c.ITEM_ID]
 
 
 def liked() -> pl.Expr:
     """Whether an event expresses liking: no impression, and no negative label (no label is a positive one)."""
     return (pl.col(c.EVENT) != c.IMPRESSION) & (pl.col(c.LABEL).is_null() | (pl.col(c.LABEL) != 0))
+
+
+def shown_list() -> pl.Expr:
+    """The number of the list that a row was shown in, null where nothing is known of a list.
+
+    Rows of one user, session and time are a list where they have a position or a session.
+    """
+    listed = pl.col(c.TIMESTAMP).is_not_null() & (pl.col(c.POSITION).is_not_null() | pl.col(c.SESSION_ID).is_not_null())
+    return pl.when(listed).then(pl.struct(c.USER_ID, c.SESSION_ID, c.TIMESTAMP).rank("dense"))
 
 
 def check_ratio(ratio: Sequence[float]) -> Ratio:
@@ -50,7 +59,8 @@ def leave_last_out(events: pl.DataFrame) -> pl.Series:
     The other rows (impressions, negatives) go by time: from the time of the user's test interaction on to test, from
     that of the validation interaction on to validation, else to train. A row that shows a held-out item to its user
     goes to that item's part even when it is earlier, so that train never names a held-out pair in a row of this
-    kind. Rows of users without an interaction stay in train.
+    kind; and with it goes the list that it was shown in, so that a part holds whole lists, clicked and not as they
+    were. Rows of users without an interaction stay in train.
 
     Returns
     -------
@@ -87,10 +97,11 @@ def _by_time(rest: pl.DataFrame, ranked: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_held_out_pair(rest: pl.DataFrame, ranked: pl.DataFrame) -> pl.DataFrame:
-    """Move the rows of a held-out (user, item) pair to the earliest held-out part of that pair."""
+    """Move the rows of a held-out (user, item) pair, and lists with one, to the earliest held-out part of that pair."""
     held_out = ranked.filter(pl.col(_PART) != TRAIN).group_by(_PAIR).agg(pl.col(_PART).min().alias("pair_part"))
     joined = rest.join(held_out, on=_PAIR, how="left", maintain_order="left")
-    return joined.with_columns(pl.coalesce("pair_part", _PART).alias(_PART))
+    of_list = pl.when(pl.col(_LIST).is_not_null()).then(pl.col("pair_part").min().over(_LIST))
+    return joined.with_columns(pl.coalesce("pair_part", of_list, _PART).alias(_PART))
 
 
 def temporal(events: pl.DataFrame, ratio: Ratio) -> pl.Series:
@@ -142,7 +153,8 @@ def _share_of(share: float, count: int) -> int:
 
 
 def _numbered(events: pl.DataFrame) -> pl.DataFrame:
-    return events.select(*_PAIR, c.TIMESTAMP, liked().alias(_LIKED)).with_row_index(_ROW)
+    shown = pl.when(pl.col(c.EVENT) == c.IMPRESSION).then(shown_list())
+    return events.select(*_PAIR, c.TIMESTAMP, liked().alias(_LIKED), shown.alias(_LIST)).with_row_index(_ROW)
 
 
 def comes_after(later: pl.DataFrame, earlier: pl.DataFrame) -> bool:

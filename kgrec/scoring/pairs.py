@@ -10,12 +10,12 @@ import polars as pl
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.data.schema import EVENTS
+from kgrec.data.splitting import shown_list
 from kgrec.tensors.clicks import ClickBasis, acted_upon, click_examples
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
 _UNKNOWN = np.iinfo(np.int64).min
-_LIST = (c.USER_ID, c.SESSION_ID, c.TIMESTAMP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,13 @@ class LabelledPairs:
 
 
 def pairs_with_context(user: np.ndarray, place: np.ndarray, item: np.ndarray, rows: pl.DataFrame) -> Pairs:
-    """Pairs with what their rows say of time, position, list and query; a column may be missing.
-
-    Rows of one user, session and time are a list where they have a position or a session.
-    """
+    """Pairs with what their rows say of time, position, list (see `shown_list`) and query; a column may be missing."""
     kinds = {c.TIMESTAMP: pl.Int64, c.POSITION: pl.Float64, c.QUERY: pl.String, c.SESSION_ID: pl.String}
     said = rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in kinds.items() if name not in rows.columns)
-    listed = pl.col(c.TIMESTAMP).is_not_null() & (pl.col(c.POSITION).is_not_null() | pl.col(c.SESSION_ID).is_not_null())
     said = said.select(
         pl.col(c.TIMESTAMP).fill_null(_UNKNOWN),
         pl.col(c.POSITION).cast(pl.Float64).fill_null(np.nan),
-        pl.when(listed).then(pl.struct(_LIST).rank("dense")).otherwise(-1).cast(pl.Int64).alias("list"),
+        shown_list().fill_null(-1).cast(pl.Int64).alias("list"),
         pl.col(c.QUERY),
     )
     return Pairs(

@@ -21,7 +21,8 @@ PARTS = ("train", "validation", "test")
 def dataset(*rows: tuple[object, ...], columns: str = "user_id item_id timestamp event label") -> Dataset:
     """A dataset of event rows; columns beyond a row's length are null."""
     names = columns.split()
-    schema = {name: pl.Int64 if name in ("timestamp", "label") else pl.String for name in names}
+    numbers = "timestamp", "label", "position"
+    schema = {name: pl.Int64 if name in numbers else pl.String for name in names}
     padded = [(*row, *[None] * (len(names) - len(row))) for row in rows]
     return Dataset(items={"item_id": ITEM_IDS}, events=pl.DataFrame(padded, schema=schema, orient="row"))
 
@@ -111,6 +112,24 @@ def test_leave_last_out_users_without_interactions_and_rows_without_time_stay_in
         dataset(("z", "a", 99, "impression"), ("u", "d", None, "impression"), *likes).split("leave_last_out")
     )
     assert parts["z", "a", 99] == parts["u", "d", None] == "train"
+
+
+def test_leave_last_out_a_list_with_a_held_out_pair_moves_whole() -> None:
+    likes = [("u", "a", 10), ("u", "b", 20), ("u", "c", 30)]
+    shown = [
+        *[("u", item, 4, "impression", None, "s1", place) for place, item in enumerate("adb", 1)],  # b: validation
+        *[("u", item, 5, "impression", None, "s1", place) for place, item in enumerate("de", 1)],  # another list
+        *[("u", item, 6, "impression", None, "s1", place) for place, item in enumerate("bcf", 1)],  # both parts' items
+        *[("v", item, 4, "impression", None, "s1", place) for place, item in enumerate("db", 1)],  # of somebody else
+        *[("u", item, 7, "impression") for item in "gb"],  # nothing says that they are a list
+    ]
+    columns = "user_id item_id timestamp event label session_id position"
+    parts = part_of(dataset(*shown, *likes, columns=columns).split("leave_last_out"))
+    assert [parts["u", item, 4] for item in "adb"] == ["validation"] * 3
+    assert [parts["u", item, 5] for item in "de"] == ["train"] * 2
+    assert [parts["u", item, 6] for item in "bcf"] == ["validation", "test", "validation"]
+    assert [parts["v", item, 4] for item in "db"] == ["train"] * 2
+    assert [parts["u", item, 7] for item in "gb"] == ["train", "validation"]
 
 
 def reference_leave_last_out(rows: list[tuple[str, str, int]]) -> dict[str, dict[str, list[str]]]:
