@@ -37,7 +37,8 @@ logger = logging.getLogger(__name__)
 Candidate = TypeVar("Candidate", bound=Hashable)
 
 TRIED_USERS = 6_000  # settings are chosen for some users
-WORK = 6e12  # num_items ** 3 of all candidates together, about: few are tried where the catalogue is large
+WORK = 1.2e13  # num_items ** 3 of all candidates together, about: few are tried where the catalogue is large
+FEWER_ITEMS = 4_000  # for which there is time for all
 SCALE_USERS = 1_000
 K = 10  # NDCG@K chooses
 BLOCK = 1_024  # users at a time
@@ -79,6 +80,15 @@ class _Task:
     text: Tensor | None
     graph: Tensor | None
 
+    def with_most_events(self, most: int) -> _Task:
+        """The same for the items that have the most events."""
+        by_count = np.argsort(-self.histories.item_counts(len(self.items)), kind="stable")
+        kept = np.sort(by_count[:most])
+        at = torch.from_numpy(kept)
+        text, graph = (None if part is None else part[at][:, at] for part in (self.text, self.graph))
+        histories = self.histories.renumber(places(kept, len(self.items)))
+        return _Task(self.items[kept], histories, text, graph)
+
     def ignores(self, name: str) -> bool:
         """Whether a setting changes nothing here."""
         absent = {"text": self.text is None, "graph": self.graph is None, "recency": not self.histories.ordered}
@@ -86,14 +96,12 @@ class _Task:
 
     def fit(self, settings: Settings, device: torch.device, events: EventProducts | None = None) -> Tensor:
         """The weights between these items."""
-        side = None
-        for products, weight in ((self.text, settings.text), (self.graph, settings.graph)):
-            if products is not None and weight:
-                side = weight * products if side is None else side.add_(products, alpha=weight)
+        weighted = (settings.text, self.text), (settings.graph, self.graph)
+        sides = [(weight, products) for weight, products in weighted if products is not None and weight]
         return fit_item_weights(
             self.histories,
             len(self.items),
-            side,
+            sides,
             recency=settings.recency,
             penalty=settings.penalty,
             products=events,
@@ -134,8 +142,7 @@ def _add_closed_form(model: FittedModel, data: HeteroData, truth: _Truth | None,
     settings = chosen or Settings()
     task = _task(model, data, items)
     if truth is not None and chosen is None:
-        within = truth.within(items, len(model.items))
-        settings = _choose(model, task, within) if len(within.users) else settings
+        settings = _choose(model, task, truth)
     weights = keep_largest(
         task.fit(settings, model.device),
         items,
@@ -201,7 +208,23 @@ def _task(model: FittedModel, data: HeteroData, items: np.ndarray) -> _Task:
 
 
 def _choose(model: FittedModel, task: _Task, truth: _Truth) -> Settings:
-    """The settings whose scores, added to the network's, rank best: one after the other, some once more."""
+    """The settings whose scores, added to the network's, rank best.
+
+    Where there is time for few candidates, those that win among the items with the most events are one of them.
+    """
+    if not len(truth.within(task.items, len(model.items)).users):
+        return Settings()
+    starts, most = [FIRST], max(2, round(WORK / len(task.items) ** 3))
+    if most < 1 + sum(len(values) for _, values in STEPS):
+        starts.append(_search(model, task.with_most_events(FEWER_ITEMS), truth, starts))
+    return _search(model, task, truth, starts, most)
+
+
+def _search(
+    model: FittedModel, task: _Task, truth: _Truth, starts: list[Settings], most: int | None = None
+) -> Settings:
+    """One setting after the other, some once more, `most` candidates at the most."""
+    truth = truth.within(task.items, len(model.items))
     histories, num_items = task.histories.take(truth.users), len(task.items)
     column = torch.from_numpy(task.items).to(model.device)
     blocks = model.known_user_vectors(truth.users).split(BLOCK)  # type: ignore[no-untyped-call]
@@ -218,12 +241,11 @@ def _choose(model: FittedModel, task: _Task, truth: _Truth) -> Settings:
             share: truth.ndcg(lambda a, b, share=share: network[a:b] + share * scores[a:b], histories)  # type: ignore[misc]
             for share in TRIED_SHARES
         }
-        logger.info("closed form, %s: validation ndcg@%d by share: %s", candidate, K, found)
+        logger.info("closed form of %d items, %s: validation ndcg@%d by share: %s", num_items, candidate, K, found)
         return max(found.values())
 
     steps = [step for step in STEPS if not task.ignores(step[0])]
-    most = max(2, round(WORK / num_items**3))
-    return Settings(**coordinate_search(asdict(FIRST), steps, ndcg, most))
+    return Settings(**coordinate_search([asdict(start) for start in starts], steps, ndcg, most))
 
 
 def _choose_share(model: FittedModel, truth: _Truth) -> float:

@@ -99,7 +99,7 @@ class RecommenderConfig:
     )
 
     use_item_weights: bool = _setting(True, "add a closed-form item-item model's score to the network's")
-    item_weights_limit: int = _setting(15_000, "items of the closed form, at most: those with the most events", 2)
+    item_weights_limit: int = _setting(20_000, "items of the closed form, at most: those with the most events", 2)
     item_weights_kept: int = _setting(200, "weights kept of each item, the largest", 1)
     item_share: float = _setting(1.0, "weight of the closed form's score; validation chooses where there is one", 0.0)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +44,24 @@ def test_fit_with_early_stopping_takes_the_share_that_ranks_validation_best(spli
         model.item_share = share
         found[share] = recommender.evaluate(split.validation, ks=(10,))["ndcg@10"]
     assert found[chosen] == pytest.approx(max(found.values()), abs=1e-9)
+
+
+def test_where_few_candidates_fit_in_the_time_the_winner_among_fewer_items_is_one(
+    split: kgrec.Split, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(blending, "WORK", 0.0)  # the least: two candidates
+    monkeypatch.setattr(blending, "FEWER_ITEMS", 8)
+    with caplog.at_level(logging.INFO, "kgrec.blending"):
+        chosen = fit(split, patience=1).model_.about["closed_form"]
+    tried = re.findall(r"closed form of (\d+) items, (Settings\(.*?\)): .* by share: ({.*})", caplog.text)
+    best = {(int(size), settings): max(ast.literal_eval(found).values()) for size, settings, found in tried}
+    fewer = {settings: ndcg for (size, settings), ndcg in best.items() if size == 8}
+    whole = {settings: ndcg for (size, settings), ndcg in best.items() if size == 12}
+    assert len(fewer) > 10
+    assert list(whole) == [str(blending.FIRST), max(fewer, key=lambda settings: fewer[settings])]
+    assert str(blending.Settings(**{name: chosen[name] for name in ("recency", "penalty", "text", "graph")})) == max(
+        whole, key=lambda settings: whole[settings]
+    )
 
 
 def test_popularity_counts_only_where_it_ranks_validation_better(split: kgrec.Split) -> None:

@@ -51,7 +51,7 @@ class EASE(Ranker):
         self.settings = {name: value for name, value in START.items() if name == "penalty" or name in products}
         if validation is not None:
             order = ["penalty", *products, *(["penalty"] if products else [])]
-            self.settings = coordinate_search(self.settings, [(name, GRID[name]) for name in order], ndcg)
+            self.settings = coordinate_search([self.settings], [(name, GRID[name]) for name in order], ndcg)
         self.weights = fit(self.settings)
 
     def scores(self, histories: Histories) -> Tensor:

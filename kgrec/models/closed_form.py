@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,11 +13,13 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from kgrec.tensors.sequences import Histories
+from kgrec.tensors.sparse import csr_tensor
 
 EventProducts = tuple[sparse.csr_array, sparse.csr_array]
 LEAST_WEIGHT = 1e-3  # of an event before another, for it to count
 BLOCK = 500_000  # events at a time
 EVENTS_AT_ONCE = 4_000  # of which the weights are added to the scores
+SPARSE = 25  # a matrix with one entry in so many or fewer multiplies faster as CSR
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def history_scores(histories: Histories, weights: Tensor, recency: float) -> Ten
 def fit_item_weights(
     histories: Histories,
     num_items: int,
-    side: Tensor | None = None,
+    sides: Sequence[tuple[float, Tensor]] = (),
     *,
     recency: float,
     penalty: float,
@@ -121,8 +124,8 @@ def fit_item_weights(
 
     Parameters
     ----------
-    side : Tensor, shape (num_items, num_items), float32, optional
-        Inner products of the items' side information (see `kgrec.models.side_information`).
+    sides : sequence of (weight, Tensor of shape (num_items, num_items), float32)
+        Inner products of the items' side information (see `kgrec.models.side_information`), each with its weight.
     recency : float
         In (0, 1].
     penalty : float
@@ -141,33 +144,41 @@ def fit_item_weights(
     before. Differs: both kinds of row and the side information in one regression, pairs weighted by their distance.
     """
     before, forward = products or event_products(histories, num_items, recency)
-    parts = (before, forward) if before is not forward else (before,)
-    dense = [torch.from_numpy(part.astype(np.float32).toarray()).to(device) for part in parts]
-    if side is not None:
-        for part in dense:
-            part += side
-    return zero_diagonal_ridge(dense[0], penalty, *dense[1:])
+    gram = torch.from_numpy(before.astype(np.float32).toarray()).to(device)
+    for weight, side in sides:
+        gram.add_(side, alpha=weight)
+    ahead = None if before is forward else _as_tensor((forward - before).astype(np.float32)).to(device)
+    return zero_diagonal_ridge(gram, penalty, ahead)
 
 
-def zero_diagonal_ridge(gram: Tensor, penalty: float, goal: Tensor | None = None) -> Tensor:
+def _as_tensor(products: sparse.csr_array) -> Tensor:
+    """The transpose, as CSR where that multiplies faster."""
+    rows = products.T.tocsr()
+    if rows.nnz * SPARSE > rows.shape[0] ** 2:
+        return torch.from_numpy(rows.toarray())
+    return csr_tensor(rows)
+
+
+def zero_diagonal_ridge(gram: Tensor, penalty: float, ahead: Tensor | None = None) -> Tensor:
     """B with a zero diagonal, the least |Y - X B|^2 + penalty |B|^2; `gram` is written to.
 
     Parameters
     ----------
     gram : Tensor, shape (num_items, num_items)
         X'X.
-    goal : Tensor, shape (num_items, num_items), optional
-        X'Y; None: Y = X, which takes half of the work.
+    ahead : Tensor, shape (num_items, num_items), dense or CSR, optional
+        (Y - X)'X; None: Y = X.
 
-    Source: Steck 2019 (EASE), eq. 8.
+    Source: Steck 2019 (EASE), eq. 8. With P = (X'X + penalty)^-1 is P X'Y = P X'(Y - X) - penalty P + I, of which the
+    first term is a product with few entries where rows of Y = X, side information say, cancel.
     """
     gram.diagonal().add_(penalty)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
-    if goal is None:
+    if ahead is None:
         weights = inverse.div_(-inverse.diagonal().clone())
     else:
-        weights = torch.mm(inverse, goal, out=gram)
-        weights.addcmul_(inverse, weights.diagonal() / inverse.diagonal(), value=-1.0)
+        weights = torch.mm(ahead, inverse, out=gram).T
+        weights.addcmul_(inverse, (1 + weights.diagonal()) / inverse.diagonal(), value=-1.0)
     return weights.fill_diagonal_(0.0)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 
 def coordinate_search(
-    start: Mapping[str, float],
+    starts: Sequence[Mapping[str, float]],
     steps: Iterable[tuple[str, Sequence[float]]],
     score: Callable[[dict[str, float]], float],
     most: int | None = None,
@@ -15,8 +16,8 @@ def coordinate_search(
 
     Parameters
     ----------
-    start : mapping of setting to value
-        Tried first.
+    starts : sequence of mappings of setting to value
+        Tried first; the best of them is what is changed.
     steps : iterable of (setting, values)
         What to change, in this order; a setting may come again.
     score : callable
@@ -24,17 +25,23 @@ def coordinate_search(
     most : int, optional
         Candidates scored, at the most.
     """
-    best, tried = dict(start), {tuple(start.items())}
-    highest = score(best)
-    for name, values in steps:
-        for value in values:
-            candidate = {**best, name: value}
-            if tuple(candidate.items()) in tried:
-                continue
-            if most is not None and len(tried) >= most:
-                return best
-            tried.add(tuple(candidate.items()))
-            found = score(candidate)
-            if found > highest:
-                highest, best = found, candidate
+    best, highest = dict(starts[0]), -math.inf
+    tried: set[tuple[tuple[str, float], ...]] = set()
+
+    def candidates() -> Iterator[dict[str, float]]:
+        yield from (dict(start) for start in starts)
+        for name, values in steps:
+            for value in values:
+                yield {**best, name: value}
+
+    for candidate in candidates():
+        key = tuple(candidate.items())
+        if key in tried:
+            continue
+        if most is not None and len(tried) >= most:
+            break
+        tried.add(key)
+        found = score(candidate)
+        if found > highest:
+            highest, best = found, candidate
     return best

@@ -114,7 +114,7 @@ def _learn(searcher: Searcher, answers: list[Answers], seed: int) -> SearchSetti
             vectors = torch.stack([searcher.query_vector(scored.read.text) for scored in found])
             query_map = train_map(vectors, searcher.cosines.vectors.float(), answers, epochs=(epochs,), seed=seed)[-1]
     steps = [(name, [DEFAULT_WEIGHTS[name] * factor for factor in FACTORS]) for name in (VECTORS, *FACETS)]
-    weights = coordinate_search(DEFAULT_WEIGHTS, steps * 2, lambda tried: _mean(pools, tried))
+    weights = coordinate_search([DEFAULT_WEIGHTS], steps * 2, lambda tried: _mean(pools, tried))
     return SearchSettings(searcher.settings.text, weights, query_map)
 
 

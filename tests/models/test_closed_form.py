@@ -71,8 +71,8 @@ def test_item_weights_are_the_ridge_regression_of_each_item_on_the_others(ordere
     inputs, goals = rows_of_the_regression(data, recency)
     side = np.random.default_rng(1).normal(size=(4, NUM_ITEMS)) if with_side else np.zeros((0, NUM_ITEMS))
     expected = solve_column_by_column(np.concatenate([inputs, side]), np.concatenate([goals, side]), penalty)
-    products = torch.from_numpy((side.T @ side).astype(np.float32)) if with_side else None
-    fitted = fit_item_weights(data, NUM_ITEMS, products, recency=recency, penalty=penalty)
+    sides = [(0.5, torch.from_numpy((2 * side.T @ side).astype(np.float32)))] if with_side else []
+    fitted = fit_item_weights(data, NUM_ITEMS, sides, recency=recency, penalty=penalty)
     assert_allclose(fitted.numpy(), expected, atol=2e-5)
 
 
