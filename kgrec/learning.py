@@ -17,7 +17,7 @@ from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.lists import model_lists
-from kgrec.ranking.new_items import new_item_offset
+from kgrec.ranking.new_items import place_new_items
 from kgrec.scoring.fitting import fit_scoring
 from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.pairs import labelled_pairs
@@ -62,8 +62,7 @@ def learn(
     )
     settings = None if previous is None else closed_form_settings(previous)
     blend(model, data, others if config.patience is not None else None, settings)
-    if wanted is not None:
-        model.about["new_items"] = {"offset": new_item_offset(model, wanted)}
+    place_new_items(model, wanted)
     if config.use_scoring:
         model.shown = build_shown(train.events, model.users, model.items)
     if validation is not None and config.use_scoring:

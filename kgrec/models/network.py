@@ -25,7 +25,8 @@ class RecommenderNetwork(nn.Module):
     num_items : int
     users : UserSide
     item_counts : int64, shape (num_items,), optional
-        Events of each item, which say how often its own vector is left out; None: it never is.
+        Events of each item, which say how often its own vector is left out: always where there are none. None: it
+        never is.
     """
 
     def __init__(
@@ -39,9 +40,10 @@ class RecommenderNetwork(nn.Module):
         super().__init__()
         self.num_items = num_items
         left_out = None
-        if item_counts is not None and config.item_events:
+        if item_counts is not None and (config.item_events or not item_counts.all()):
             left_out = torch.ones(int(data[PRODUCT].num_nodes))
-            left_out[:num_items] = torch.from_numpy(config.item_events / (config.item_events + item_counts)).float()
+            share = config.item_events / np.maximum(config.item_events + item_counts, 1)
+            left_out[:num_items] = torch.from_numpy(np.where(item_counts, share, 1)).float()
         self.fusion = FusionNetwork(
             data,
             dim=config.embedding_dim,

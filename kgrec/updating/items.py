@@ -79,14 +79,10 @@ def _text_vectors(
 
 
 def _with_bias(model: FittedModel, num_items: int) -> ServingNetwork:
-    """The serving network for more items, which are about as popular as the items are by and large.
-
-    What their scores lack beside those of items that were trained is added (`kgrec.ranking.new_items`).
-    """
+    """The serving network for more items, which have the bias of items without events (`kgrec.ranking.new_items`)."""
     state = model.network.state_dict()
     bias = state["scorer.item_bias"]
-    usual = bias.median() if len(bias) else bias.new_zeros(())
-    usual = usual + model.about.get("new_items", {}).get("offset", 0.0)
+    usual = bias.new_tensor(model.about["new_items"]["bias"])
     state["scorer.item_bias"] = torch.cat([bias, usual.expand(num_items - len(bias))])
     return serving_network(model.config, num_items, model.profile_columns.size, state)
 

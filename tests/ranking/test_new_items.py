@@ -6,12 +6,14 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 import kgrec
 from kgrec.ranking import new_items
 from kgrec.ranking.new_items import PARTS, new_item_offset
+from kgrec.training.plan import Planner, Step
 from tests.tiny import SMALL, checkerboard
 
 CONFIG = dataclasses.replace(SMALL, epochs=20)
@@ -56,7 +58,7 @@ def test_offset_is_none_where_nothing_tells(before: kgrec.KGRecommender, split: 
     wanted = split.validation.interactions
     assert new_item_offset(before.model_, wanted.clear()) == 0.0
     assert new_item_offset(dataclasses.replace(before.model_, propagation=None), wanted) == 0.0
-    assert "new_items" not in before.model_.about
+    assert before.model_.about["new_items"]["offset"] == 0.0
 
 
 def test_new_items_get_the_offset_that_validation_gave(
@@ -70,3 +72,56 @@ def test_new_items_get_the_offset_that_validation_gave(
     usual = float(loaded.model_.vectors.bias.median())
     loaded.update(new_items={"item_id": ["new"], "title": ["red thing"], "brand": ["Odd"], "category": ["All > Low"]})
     assert float(loaded.model_.vectors.bias[-1]) == pytest.approx(usual + offset, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def unsold(split: kgrec.Split) -> kgrec.Split:
+    """The shop with two products that nobody has had yet, one of each brand."""
+    more = pl.DataFrame({"item_id": ["even", "odd"], "title": ["blue", "red"], "brand": ["Even", "Odd"]})
+    parts = {
+        name: kgrec.Dataset(items=pl.concat([part.items, more], how="diagonal"), events=part.events)
+        for name, part in split.parts.items()
+    }
+    return kgrec.Split(**parts, method=split.method)
+
+
+@pytest.fixture(scope="module")
+def fitted(unsold: kgrec.Split) -> kgrec.KGRecommender:
+    return kgrec.KGRecommender(CONFIG, device="cpu").fit(unsold.train, unsold.validation)
+
+
+def test_items_without_events_have_no_vector_of_their_own_and_the_bias_of_new_items(
+    fitted: kgrec.KGRecommender,
+) -> None:
+    model = fitted.model_
+    cold = torch.from_numpy(model.items.index(["even", "odd"]))
+    assert model.propagation is not None
+    assert not model.propagation.inputs["Product"][cold].any()
+    assert model.propagation.inputs["Product"][: cold[0]].any(dim=1).all()
+    said = model.about["new_items"]
+    assert model.vectors.bias[cold].tolist() == pytest.approx([said["bias"]] * 2)
+    assert said["bias"] == pytest.approx(float(model.vectors.bias[: cold[0]].median()) + said["offset"], abs=1e-6)
+    assert torch.equal(model.network.scorer.item_bias, model.vectors.bias)
+
+
+def test_items_without_events_are_nothing_that_users_passed_over(
+    unsold: kgrec.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: set[int] = set()
+    planned = Planner.step
+
+    def step(planner: Planner, window: np.ndarray) -> Step:
+        made = planned(planner, window)
+        compared.update(*(softmax.candidates.tolist() for softmax in made.softmaxes), made.shown.item.tolist())
+        return made
+
+    monkeypatch.setattr(Planner, "step", step)
+    config = dataclasses.replace(CONFIG, epochs=3, softmax_items=2)
+    kgrec.KGRecommender(config, device="cpu").fit(unsold.train)
+    assert compared == set(range(12))
+
+
+def test_items_without_events_are_ranked_by_their_place_in_the_graph(fitted: kgrec.KGRecommender) -> None:
+    lists = fitted.recommend(k=2, candidates=["even", "odd"]).filter(pl.col("rank") == 1)
+    own = pl.when(lists["user_id"].str.slice(1).cast(int) % 2 == 0).then(pl.lit("even")).otherwise(pl.lit("odd"))
+    assert (lists["item_id"] == lists.select(own).to_series()).mean() > 0.9
