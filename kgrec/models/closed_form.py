@@ -12,6 +12,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.sparse import csr_tensor
 
@@ -216,10 +217,8 @@ def _pairs(histories: Histories, recency: float, begin: int) -> tuple[np.ndarray
     place = np.arange(begin, min(begin + BLOCK, len(histories.item_index)))
     step = place - histories.start[np.searchsorted(histories.start, place, side="right") - 1]  # events before it
     reach = 1 + math.floor(math.log(LEAST_WEIGHT) / math.log(recency))
-    count = np.minimum(step, reach)
-    start = np.concatenate([[0], np.cumsum(count)])
-    back = np.arange(start[-1]) - np.repeat(start[:-1], count)  # 0 for the event just before
-    second = np.repeat(place, count)
+    line, back = flat_ranges(np.zeros_like(step), np.minimum(step, reach))  # 0 for the event just before
+    second = place[line]
     return second - 1 - back, second, recency ** back.astype(np.float64)
 
 

@@ -18,6 +18,7 @@ from kgrec.scoring.pairs import Pairs
 from kgrec.scoring.past import Past
 from kgrec.scoring.query_match import QueryMatch
 from kgrec.scoring.relations import ItemRelations, item_relations
+from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.shown import Shown
 
@@ -189,9 +190,7 @@ class _Before:
     @classmethod
     def of(cls, histories: Histories, user: np.ndarray, place: np.ndarray, length: int) -> _Before:
         stop = histories.start[user] + place
-        taken = np.minimum(place, length)
-        row = np.repeat(np.arange(len(user)), taken)
-        back = np.arange(len(row)) - np.repeat(np.cumsum(taken) - taken, taken)
+        row, back = flat_ranges(np.zeros_like(place), np.minimum(place, length))
         lowest = np.iinfo(np.int64).min
         if not len(histories.item_index):
             return cls(row, back, row, np.full(len(user), lowest))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kgrec.data import columns as c
+from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.vocabulary import Vocabulary
 
 EVENT_NAMES = tuple(name for name in c.EVENT_TYPES if name != c.IMPRESSION)
@@ -70,15 +71,14 @@ class Histories:
         """The histories of some users, in the order asked; -1 gives an empty one."""
         lengths = np.where(users >= 0, self.lengths[users], 0) if self.num_users else np.zeros(len(users), np.int64)
         begin = np.where(users >= 0, self.start[users], 0)
-        start = np.concatenate([[0], np.cumsum(lengths)])
-        rows = np.repeat(begin - start[:-1], lengths) + np.arange(start[-1])
+        _, rows = flat_ranges(begin, begin + lengths)
         user = self.user
         if user is not None:
             user = np.where(users >= 0, user[users], -1) if len(user) else users
         profile = None if self.profile is None else profile_rows(self.profile, users)
         return replace(
             self,
-            start=start,
+            start=np.concatenate([[0], np.cumsum(lengths)]),
             item_index=self.item_index[rows],
             event_index=self.event_index[rows],
             timestamp=self.timestamp[rows],

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kgrec.config import RecommenderConfig
 from kgrec.tensors.clicks import ClickExamples
+from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.sequences import Batch, Histories, Windows, cut_windows, pad
 from kgrec.tensors.vocabulary import places
 from kgrec.training.losses import draw_candidates
@@ -194,8 +195,8 @@ class Planner:
         examples, order = self.data.examples, self.example_order
         left = np.searchsorted(self.example_window, window)
         right = np.searchsorted(self.example_window, window, side="right")
-        rows = order[np.concatenate([np.arange(a, b) for a, b in zip(left, right, strict=True)]).astype(np.int64)]
-        line = np.repeat(np.arange(len(window)), right - left)
+        line, ranks = flat_ranges(left, right)
+        rows = order[ranks]
         begin = self.windows.start[window][line] - self.data.histories.start[examples.user_index[rows]]
         place = examples.place[rows] - begin
         return Shown(
