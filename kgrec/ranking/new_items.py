@@ -13,29 +13,33 @@ from kgrec.data import columns as c
 from kgrec.graph.schema.types import PRODUCT
 from kgrec.models.fitted import FittedModel
 
-PARTS = 10  # of the catalogue, each of which is taken for new once
-MOST_USERS = 2000
+PARTS = 10  # of the items with events, each of which is taken for new once
+MOST_USERS = 2_000
+MANY_USERS = 20_000  # where there is less to do, and less to see
 BLOCK = 256
 FAR = 20.0  # the largest offset
 
 
 def place_new_items(model: FittedModel, wanted: pl.DataFrame | None) -> None:
-    """Give items without events the bias that the others have by and large, and what their scores lack, in place.
+    """Say which bias new items get, and give the items of the catalogue that have no events theirs, in place.
 
-    Parameters
-    ----------
-    wanted : frame of interactions, optional
-        Of the validation part, which says what new items' scores lack; None: nothing is added.
+    Both start from the bias that items have by and large. Where there is a validation part, it says what is added: to
+    that of items that are still to come as much as items taken for new lack (`new_item_offset`), to that of the items
+    that nobody has had yet as much as gives them their share of the validation events (`unsold_offset`).
     """
     known = torch.from_numpy(model.histories.item_counts(len(model.items)) > 0).to(model.device)
+    usual = float(model.vectors.bias[known].median())
+    _set_bias(model, ~known, usual)
     offset = 0.0 if wanted is None else new_item_offset(model, wanted)
-    bias = model.vectors.bias.detach().clone()
-    usual = float(bias[known].median()) + offset
-    model.about["new_items"] = {"offset": offset, "bias": usual}
-    bias[~known] = usual
-    model.vectors = replace(model.vectors, bias=bias)
+    unsold = 0.0 if wanted is None else unsold_offset(model, wanted)
+    _set_bias(model, ~known, usual + unsold)
+    model.about["new_items"] = {"offset": offset, "bias": usual + offset, "unsold": unsold}
+
+
+def _set_bias(model: FittedModel, items: Tensor, value: float) -> None:
+    model.vectors = replace(model.vectors, bias=model.vectors.bias.detach().masked_fill(items, value))
     with torch.no_grad():
-        model.network.scorer.item_bias.copy_(bias)
+        model.network.scorer.item_bias.copy_(model.vectors.bias)
 
 
 def new_item_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
@@ -52,27 +56,59 @@ def new_item_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
     wanted : frame of interactions
         Of the validation part.
     """
-    if model.propagation is None:
-        return 0.0
     chosen = np.flatnonzero(model.histories.item_counts(len(model.items)))
     part = np.full(len(model.items), -1)
     part[chosen] = np.random.default_rng(0).permutation(len(chosen)) % PARTS
+    users, line, _ = _events(model, wanted, np.flatnonzero(part >= 0), MOST_USERS)
+    if model.propagation is None or not len(users) or len(chosen) < PARTS:
+        return 0.0
+    targets, parts = _targets_as_new(model), torch.from_numpy(part).to(model.device)
+    gaps = torch.cat([_gaps(model, targets, parts, some) for some in _blocks(users)])
+    return _offset(gaps[line], len(line))  # each event is in one of the tenths
+
+
+def unsold_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
+    """What the scores of items without events lack, as the validation part tells.
+
+    The offset is that at which the softmax of the scores gives them, over all validation events, as much of the
+    probability as they have of the events, and half an event more: where there is none they come last, not never.
+    """
+    unsold = model.histories.item_counts(len(model.items)) == 0
+    users, line, item = _events(model, wanted, np.arange(len(model.items)), MANY_USERS)
+    if not len(users) or not unsold.any():
+        return 0.0
+    chosen = torch.from_numpy(unsold).to(model.device)
+    gaps = []
+    for some in _blocks(users):
+        scores = _scores_of_others(model, some, [])[0]
+        others, own = (scores.masked_fill(hidden, -torch.inf).logsumexp(1) for hidden in (chosen, ~chosen))
+        gaps.append((others - own).cpu())
+    return _offset(torch.cat(gaps)[line], float(unsold[item].sum()) + 0.5)
+
+
+def _events(
+    model: FittedModel, wanted: pl.DataFrame, items: np.ndarray, most: int
+) -> tuple[np.ndarray, Tensor, np.ndarray]:
+    """At most so many users, ascending; of each of their events on some items its user's place there, and its item."""
     user, item = model.users.index(wanted[c.USER_ID]), model.items.index(wanted[c.ITEM_ID])
-    known = (user >= 0) & (item >= 0)
-    known[known] = part[item[known]] >= 0
+    known = (user >= 0) & np.isin(item, items)
     user, item = user[known], item[known]
     users = np.unique(user)
-    users = users[np.linspace(0, len(users) - 1, min(len(users), MOST_USERS)).astype(np.int64)]
-    if not len(users) or len(chosen) < PARTS:
-        return 0.0
-    line = np.searchsorted(users, user[np.isin(user, users)])
-    targets, parts = _targets_as_new(model), torch.from_numpy(part).to(model.device)
-    gaps = torch.cat([_gaps(model, targets, parts, some) for some in np.split(users, range(BLOCK, len(users), BLOCK))])
-    gaps = gaps[torch.from_numpy(line)]  # of each event
+    users = users[np.linspace(0, len(users) - 1, min(len(users), most)).astype(np.int64)]
+    taken = np.isin(user, users)
+    return users, torch.from_numpy(np.searchsorted(users, user[taken])), item[taken]
+
+
+def _blocks(users: np.ndarray) -> list[np.ndarray]:
+    return np.split(users, range(BLOCK, len(users), BLOCK))
+
+
+def _offset(gaps: Tensor, share: float) -> float:
+    """The offset at which the probabilities of events, whose logits lack `gaps`, sum to `share`."""
     low, high = -FAR, FAR
     for _ in range(50):
         middle = (low + high) / 2
-        too_little = float(torch.sigmoid(middle - gaps).sum()) < len(gaps)  # each event is in one of the tenths
+        too_little = float(torch.sigmoid(middle - gaps).sum()) < share
         low, high = (middle, high) if too_little else (low, middle)
     return (low + high) / 2
 
@@ -95,13 +131,24 @@ def _gaps(model: FittedModel, targets: Tensor, part: Tensor, users: np.ndarray) 
     Shape (num_users, PARTS): logarithms of ratios of sums of exponentials. Items of the histories, and those of no
     part, are left out.
     """
-    histories, vectors = model.histories.take(users), model.known_user_vectors(users)
+    vectors = model.known_user_vectors(users)
     bias = model.vectors.bias[part >= 0].median().expand(len(targets))
-    scores = torch.stack([model.scores(vectors, histories), model.network.scorer.rank(vectors, targets, bias)])
-    row, item = (torch.from_numpy(index).to(model.device) for index in (histories.user_index(), histories.item_index))
-    scores[:, row, item] = -torch.inf
+    scores = _scores_of_others(model, users, [model.network.scorer.rank(vectors, targets, bias)])
     scores[:, :, part < 0] = -torch.inf
     scores = (scores - scores.amax(dim=(0, 2), keepdim=True)).double().exp()
     sums = scores.new_zeros(2, len(users), PARTS).index_add_(2, part.clamp(min=0), scores)
     others = sums[0].sum(1, keepdim=True) - sums[0]
     return (others.clamp(min=1e-300).log() - sums[1].clamp(min=1e-300).log()).cpu()
+
+
+@torch.no_grad()
+def _scores_of_others(model: FittedModel, users: np.ndarray, beside: list[Tensor]) -> Tensor:
+    """The model's scores, and others beside them, of the items that are not in the histories; -inf of those.
+
+    Shape (1 + len(beside), num_users, num_items).
+    """
+    histories = model.histories.take(users)
+    scores = torch.stack([model.scores(model.known_user_vectors(users), histories), *beside])
+    row, item = (torch.from_numpy(index).to(model.device) for index in (histories.user_index(), histories.item_index))
+    scores[:, row, item] = -torch.inf
+    return scores

@@ -12,7 +12,7 @@ import torch
 
 import kgrec
 from kgrec.ranking import new_items
-from kgrec.ranking.new_items import PARTS, new_item_offset
+from kgrec.ranking.new_items import PARTS, new_item_offset, unsold_offset
 from kgrec.training.plan import Planner, Step
 from tests.tiny import SMALL, checkerboard
 
@@ -76,13 +76,18 @@ def test_new_items_get_the_offset_that_validation_gave(
 
 @pytest.fixture(scope="module")
 def unsold(split: kgrec.Split) -> kgrec.Split:
-    """The shop with two products that nobody has had yet, one of each brand."""
+    """The shop with two products that nobody had before the validation part, one of each brand."""
     more = pl.DataFrame({"item_id": ["even", "odd"], "title": ["blue", "red"], "brand": ["Even", "Odd"]})
     parts = {
         name: kgrec.Dataset(items=pl.concat([part.items, more], how="diagonal"), events=part.events)
         for name, part in split.parts.items()
     }
-    return kgrec.Split(**parts, method=split.method)
+    bought = {"user_id": ["u00", "u02", "u03"], "item_id": ["even", "even", "odd"], "timestamp": [1_700_000_000] * 3}
+    validation = kgrec.Dataset(
+        items=parts["validation"].items,
+        events=pl.concat([parts["validation"].events, pl.DataFrame(bought)], how="diagonal_relaxed"),
+    )
+    return kgrec.Split(**(parts | {"validation": validation}), method=split.method)
 
 
 @pytest.fixture(scope="module")
@@ -90,18 +95,30 @@ def fitted(unsold: kgrec.Split) -> kgrec.KGRecommender:
     return kgrec.KGRecommender(CONFIG, device="cpu").fit(unsold.train, unsold.validation)
 
 
-def test_items_without_events_have_no_vector_of_their_own_and_the_bias_of_new_items(
-    fitted: kgrec.KGRecommender,
-) -> None:
+def test_items_without_events_have_no_vector_of_their_own_and_a_bias_of_their_own(fitted: kgrec.KGRecommender) -> None:
     model = fitted.model_
     cold = torch.from_numpy(model.items.index(["even", "odd"]))
     assert model.propagation is not None
     assert not model.propagation.inputs["Product"][cold].any()
     assert model.propagation.inputs["Product"][: cold[0]].any(dim=1).all()
-    said = model.about["new_items"]
-    assert model.vectors.bias[cold].tolist() == pytest.approx([said["bias"]] * 2)
-    assert said["bias"] == pytest.approx(float(model.vectors.bias[: cold[0]].median()) + said["offset"], abs=1e-6)
+    said, usual = model.about["new_items"], float(model.vectors.bias[: cold[0]].median())
+    assert said["bias"] == pytest.approx(usual + said["offset"], abs=1e-5)
+    assert model.vectors.bias[cold].tolist() == pytest.approx([usual + said["unsold"]] * 2, abs=1e-5)
     assert torch.equal(model.network.scorer.item_bias, model.vectors.bias)
+
+
+def test_items_without_events_get_their_share_of_the_validation_events(unsold: kgrec.Split) -> None:
+    model = kgrec.KGRecommender(CONFIG, device="cpu").fit(unsold.train).model_
+    cold, wanted = model.items.index(["even", "odd"]), unsold.validation.interactions
+    offset, share = unsold_offset(model, wanted), 0.0
+    for user in wanted["user_id"]:
+        histories = model.histories.take(model.users.index([user]))
+        scores = model.scores(model.user_vectors(histories), histories)[0]
+        scores[histories.item_index] = -torch.inf
+        scores[cold] += offset
+        share += float(scores.softmax(0)[cold].sum())
+    assert share == pytest.approx(3 + 0.5, rel=1e-3)
+    assert unsold_offset(model, wanted.clear()) == 0.0
 
 
 def test_items_without_events_are_nothing_that_users_passed_over(
