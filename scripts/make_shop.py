@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from shop.searches import Query, draw_queries
 from shop.vocabulary import Vocabulary, component_rng, load_vocabulary
 from shop.wording import write_texts
 
+SEED = 7  # of data/shop
 MISSING_BRAND, MISSING_PRICE = 0.03, 0.02
 
 
@@ -26,7 +28,7 @@ def main() -> None:
     """Read the arguments, make every table and write it."""
     parser = argparse.ArgumentParser(description="Make the sample shop's dataset folder.")
     parser.add_argument("--out", type=Path, default=Path("data/shop"), help="folder to write to")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--oracle", type=Path, help="also write each impression's true click probability to this CSV")
     arguments = parser.parse_args()
     tables, oracle = make_tables(arguments.seed)
@@ -38,11 +40,18 @@ def main() -> None:
         oracle.write_csv(arguments.oracle, float_precision=6)
 
 
-def make_tables(seed: int) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
-    """Every table of the dataset folder, and the click probabilities row by row as in `impressions`."""
+def make_tables(seed: int, activity: float = 1.0) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+    """Every table of the dataset folder, and the click probabilities row by row as in `impressions`.
+
+    Parameters
+    ----------
+    activity : float
+        How many times as many events every shopper has.
+    """
     vocabulary = load_vocabulary()
     catalogue = draw_catalogue(vocabulary, seed)
     people = draw_people(vocabulary, catalogue, seed)
+    people = replace(people, num_events=(activity * people.num_events).astype(int))
     queries = draw_queries(vocabulary, catalogue, seed)
     events, lists = Simulator(vocabulary, catalogue, people, queries, seed).run()
     impressions = impression_table(catalogue, people, lists)

@@ -1,7 +1,8 @@
 """Click prediction beside simpler models: `python tests/benchmarks/clicks.py [shop | kgcn FOLDER | drawn FOLDER]`.
 
 shop          the impressions of data/shop, split by time, beside the probabilities that they were drawn from and beside
-              what can be known of them: tastes inferred from the events by one who knows how they were drawn
+              what can be known of them: tastes inferred from the events by one who knows how they were drawn; with
+              --activity N of the same shop whose shoppers did N times as much
 kgcn FOLDER   KGCN's files: 6:2:2 rows at random, negatives given
 drawn FOLDER  the pairs of any dataset with as many drawn negatives of each user beside them, split likewise
 
@@ -51,12 +52,12 @@ def main() -> None:
     parser.add_argument("what", choices=("shop", "kgcn", "drawn"))
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--activity", type=float, default=1.0)
     args = parser.parse_args()
     for seed in range(args.seeds):
         oracle = None
         if args.what == "shop":
-            split = kgrec.read_dataset(ROOT / "data" / "shop").split("temporal")
-            oracle = shop_oracle(split)
+            split, oracle = shop(args.activity)
         else:
             dataset = kgrec.read_dataset(args.folder)
             dataset = dataset if args.what == "kgcn" else with_drawn_negatives(dataset, seed)
@@ -143,18 +144,19 @@ def with_drawn_negatives(dataset: kgrec.Dataset, seed: int) -> kgrec.Dataset:
     return kgrec.Dataset(items=dataset.items, events=events, triples=dataset.triples)
 
 
-def shop_oracle(split: kgrec.Split) -> dict[str, np.ndarray]:
-    """Of each impression of the test part the probability it was drawn with, and the best guess at that."""
+def shop(activity: float) -> tuple[kgrec.Split, dict[str, np.ndarray]]:
+    """The shop by time; of each impression of its test part the probability it was drawn with, and the best guess."""
     sys.path.insert(0, str(ROOT / "scripts"))
     import make_shop
     from shop.guessing import guess_probabilities
 
-    tables, truth = make_shop.make_tables(7)
+    tables, truth = make_shop.make_tables(make_shop.SEED, activity)
+    split = kgrec.Dataset(**tables).split("temporal")
     shown = tables["impressions"].with_columns(truth["click_probability"])
     begin = split.test.events.filter(pl.col(c.EVENT) == c.IMPRESSION)[c.TIMESTAMP].min()
     is_test = shown[c.TIMESTAMP] >= begin
     guessed = guess_probabilities(tables["events"], shown, is_test)
-    return {
+    return split, {
         "the best guess at it": guessed,
         "the generator's own probability": shown.filter(is_test)["click_probability"].to_numpy(),
     }
