@@ -1,9 +1,12 @@
-"""What new items get: `python tests/benchmarks/new_items.py data/shop [--set item_events=8]`.
+"""What new items get: `python tests/benchmarks/new_items.py data/shop [--in-catalogue] [--set item_events=8]`.
 
-A tenth of the catalogue, drawn, is taken out of the data before a model is trained (leave-last-out); `update` brings
-these items back with their texts and facts and no event. Prints NDCG@10 of the test events on known and on new items
-in full rankings, among the new items alone, and the share of the lists that new items take: with the offset that
-validation gave new items (`kgrec.ranking.new_items`) and without.
+The train events of a tenth of the catalogue, drawn, are taken out of the data (leave-last-out). Without more said these
+items are taken out of the catalogue too, and of the validation part; `update` brings them back after the training, with
+their texts and facts and no event. With --in-catalogue they stay, as products that nobody has bought before validation.
+
+Prints NDCG@10 of the test events on known and on new items in full rankings, among the new items alone, and the share
+of the lists that new items take; of those that `update` brings with the offset that validation gave new items
+(`kgrec.ranking.new_items`) and without.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--in-catalogue", action="store_true")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="numbers among RecommenderConfig's")
     args = parser.parse_args()
     settings = {name: float(value) for name, _, value in (setting.partition("=") for setting in args.set)}
@@ -31,15 +35,17 @@ def main() -> None:
     ids = dataset.items["item_id"]
     drawn = np.random.default_rng(args.seed).permutation(len(ids))[: len(ids) // 10]
     is_new = pl.col("item_id").is_in(ids.gather(np.sort(drawn)).implode())
-    known = dataset.items.filter(~is_new)
+    known = dataset.items if args.in_catalogue else dataset.items.filter(~is_new)
     users = split.train.users if split.train.users.height else None
-    train, validation = (
-        kgrec.Dataset(items=known, events=part.events.filter(~is_new), users=users)
-        for part in (split.train, split.validation)
-    )
+    train = kgrec.Dataset(items=known, events=split.train.events.filter(~is_new), users=users)
+    foreseen = split.validation.events if args.in_catalogue else split.validation.events.filter(~is_new)
+    validation = kgrec.Dataset(items=known, events=foreseen, users=users)
     config = kgrec.RecommenderConfig.from_dict({"use_scoring": False, "temperature": 0.1, **settings})
     fitted = kgrec.KGRecommender(config, device="cpu", seed=args.seed).fit(train, validation=validation)
-    print(f"{len(known):,} items known, {len(drawn):,} new; {fitted.model_.about['new_items']}")
+    print(f"{len(known):,} items in the catalogue, {len(drawn):,} new; {fitted.model_.about['new_items']}")
+    if args.in_catalogue:
+        report("in the catalogue", fitted, split.test.interactions, is_new)
+        return
     with tempfile.TemporaryDirectory() as folder:
         fitted.save(folder)
         for name in ("as validation says", "without the offset"):
