@@ -14,6 +14,7 @@ from kgrec.config import RecommenderConfig
 from kgrec.tensors.clicks import ClickExamples
 from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.sequences import Batch, Histories, Windows, cut_windows, pad
+from kgrec.tensors.vocabulary import places
 from kgrec.training.losses import draw_candidates
 
 EVENTS, MOST_STEPS = 2048, 1000  # of a step, and of an epoch: with more events the steps are larger
@@ -115,6 +116,10 @@ class Planner:
 
     Attributes
     ----------
+    candidates : Tensor of int64
+        Items that a user may have passed over: those with events. Of the others nothing is known.
+    place : Tensor of int64, shape (num_items,)
+        Place of each item among the candidates; -1 for the others.
     numpy, torch : Generator
         The random streams.
     steps_per_epoch : int
@@ -125,6 +130,8 @@ class Planner:
         streams = np.random.SeedSequence([seed, *b"training"]).spawn(2)
         self.numpy = np.random.default_rng(streams[0])
         self.torch = torch.Generator().manual_seed(int(streams[1].generate_state(1)[0]))
+        chosen = np.flatnonzero(data.histories.item_counts(num_items))
+        self.candidates, self.place = torch.from_numpy(chosen), torch.from_numpy(places(chosen, num_items))
         self.windows: Windows = cut_windows(data.histories, config.history_length)
         examples = data.examples
         window_of_example = self.windows.locate(data.histories, examples.user_index, examples.place)
@@ -158,9 +165,10 @@ class Planner:
 
     def _softmaxes(self, targets: Tensor) -> list[Softmax]:
         """One for about EVENTS of the targets, with candidates of its own: the work grows no faster than the events."""
-        made, column = [], torch.empty(self.num_items, dtype=torch.long)
+        made, column, many = [], torch.empty(self.num_items, dtype=torch.long), len(self.candidates)
         for some in targets.chunk(max(1, round(len(targets) / EVENTS))):
-            candidates, correction = draw_candidates(some, self.num_items, self.config.softmax_items, self.torch)
+            place, correction = draw_candidates(self.place[some], many, self.config.softmax_items, self.torch)
+            candidates = self.candidates[place]
             column[candidates] = torch.arange(len(candidates))
             made.append(Softmax(candidates, correction, column[some]))
         return made
@@ -176,7 +184,7 @@ class Planner:
             return Shown.cat([liked, given])
         parts, many = len(softmaxes), self.config.click_negatives
         drawn = [
-            drawn_items(softmax.candidates, some, len(some) * many, self.num_items, self.torch)
+            drawn_items(softmax.candidates, some, len(some) * many, len(self.candidates), self.torch)
             for softmax, some in zip(softmaxes, targets.chunk(parts), strict=True)
         ]
         row = torch.cat([some.repeat(many) for some in torch.arange(len(targets)).chunk(parts)])

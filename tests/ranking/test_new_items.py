@@ -13,6 +13,7 @@ import torch
 import kgrec
 from kgrec.ranking import new_items
 from kgrec.ranking.new_items import PARTS, new_item_offset, unsold_offset
+from kgrec.training.plan import Planner, Step
 from tests.tiny import SMALL, checkerboard
 
 CONFIG = dataclasses.replace(SMALL, epochs=20)
@@ -118,6 +119,23 @@ def test_items_without_events_get_their_share_of_the_validation_events(unsold: k
         share += float(scores.softmax(0)[cold].sum())
     assert share == pytest.approx(3 + 0.5, rel=1e-3)
     assert unsold_offset(model, wanted.clear()) == 0.0
+
+
+def test_items_without_events_are_nothing_that_users_passed_over(
+    unsold: kgrec.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: set[int] = set()
+    planned = Planner.step
+
+    def step(planner: Planner, window: np.ndarray) -> Step:
+        made = planned(planner, window)
+        compared.update(*(softmax.candidates.tolist() for softmax in made.softmaxes), made.shown.item.tolist())
+        return made
+
+    monkeypatch.setattr(Planner, "step", step)
+    config = dataclasses.replace(CONFIG, epochs=3, softmax_items=2)
+    kgrec.KGRecommender(config, device="cpu").fit(unsold.train)
+    assert compared == set(range(12))
 
 
 def test_items_without_events_are_ranked_by_their_place_in_the_graph(fitted: kgrec.KGRecommender) -> None:
