@@ -30,6 +30,7 @@ from kgrec.models.side_information import graph_products, text_products
 from kgrec.ranking.search import coordinate_search
 from kgrec.ranking.topk import ScoreRows, ranks, top_k
 from kgrec.tensors.geometric import HeteroData
+from kgrec.tensors.ranges import evenly
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import places
 
@@ -82,8 +83,7 @@ class _Task:
 
     def with_most_events(self, most: int) -> _Task:
         """The same for the items that have the most events."""
-        by_count = np.argsort(-self.histories.item_counts(len(self.items)), kind="stable")
-        kept = np.sort(by_count[:most])
+        kept = _most_chosen(self.histories, len(self.items), most)
         at = torch.from_numpy(kept)
         text, graph = (None if part is None else part[at][:, at] for part in (self.text, self.graph))
         histories = self.histories.renumber(places(kept, len(self.items)))
@@ -136,9 +136,8 @@ def blend(model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None, set
 
 def _add_closed_form(model: FittedModel, data: HeteroData, truth: _Truth | None, chosen: Settings | None) -> None:
     """Fit it to what the model was trained on."""
-    config, counts = model.config, model.histories.item_counts(len(model.items))
-    by_count = np.argsort(-counts, kind="stable")
-    items, share = np.sort(by_count[: config.item_weights_limit]), config.item_share
+    config = model.config
+    items, share = _most_chosen(model.histories, len(model.items), config.item_weights_limit), config.item_share
     settings = chosen or Settings()
     task = _task(model, data, items)
     if truth is not None and chosen is None:
@@ -196,7 +195,7 @@ def _truth(model: FittedModel, wanted: pl.DataFrame) -> _Truth | None:
     if not pairs.shape[1]:
         return None
     users = np.unique(pairs[0])
-    users = users[_evenly(len(users), TRIED_USERS)]
+    users = users[evenly(len(users), TRIED_USERS)]
     pairs = pairs[:, np.isin(pairs[0], users)]
     return _Truth(users, np.searchsorted(users, pairs[0]), pairs[1])
 
@@ -300,7 +299,7 @@ def _mean_ndcg(
 def _to_unit_scale(weights: ItemWeights, histories: Histories) -> ItemWeights:
     """Weights whose scores deviate by 1 over a user's items, on the average of some users with a history."""
     users = np.flatnonzero(histories.lengths)
-    scores = weights.scores(histories.take(users[_evenly(len(users), SCALE_USERS)]))
+    scores = weights.scores(histories.take(users[evenly(len(users), SCALE_USERS)]))
     return weights.scaled(1 / (_deviation(scores) or 1.0))
 
 
@@ -311,7 +310,7 @@ def _deviation(scores: Tensor) -> float:
     return float(deviation[some].mean()) if bool(some.any()) else 0.0
 
 
-def _evenly(size: int, most: int) -> np.ndarray:
-    """At most so many places among `size`, evenly spaced."""
-    index: np.ndarray = np.linspace(0, size - 1, min(size, most)).astype(np.int64)
-    return index
+def _most_chosen(histories: Histories, num_items: int, most: int) -> np.ndarray:
+    """Places of the items with the most events, ascending, at most so many."""
+    by_count = np.argsort(-histories.item_counts(num_items), kind="stable")
+    return np.sort(by_count[:most])

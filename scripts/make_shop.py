@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from shop import SEED
 from shop.behaviour import ListLog, Log, Simulator, event_types
 from shop.catalogue import NUM_ITEMS, Catalogue, draw_catalogue
 from shop.people import People, draw_people
@@ -20,7 +21,6 @@ from shop.searches import Query, draw_queries
 from shop.vocabulary import Vocabulary, component_rng, load_vocabulary
 from shop.wording import write_texts
 
-SEED = 7  # of data/shop
 MISSING_BRAND, MISSING_PRICE = 0.03, 0.02
 
 

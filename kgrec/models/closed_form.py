@@ -16,7 +16,7 @@ from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.sparse import csr_tensor
 
-EventProducts = tuple[sparse.csr_array, sparse.csr_array]
+EventProducts = tuple[sparse.csr_array, sparse.csr_array | None]
 LEAST_WEIGHT = 1e-3  # of an event before another, for it to count
 BLOCK = 500_000  # events at a time
 EVENTS_AT_ONCE = 4_000  # of which the weights are added to the scores
@@ -144,19 +144,18 @@ def fit_item_weights(
     Source: Steck 2019 (EASE), eq. 8, for the zero diagonal; Choi et al. 2021 (SLIST), eq. 10, for rows of what came
     before. Differs: both kinds of row and the side information in one regression, pairs weighted by their distance.
     """
-    before, forward = products or event_products(histories, num_items, recency)
+    before, ahead = products or event_products(histories, num_items, recency)
     gram = torch.from_numpy(before.astype(np.float32).toarray()).to(device)
     for weight, side in sides:
         gram.add_(side, alpha=weight)
-    ahead = None if before is forward else _as_tensor((forward - before).astype(np.float32)).to(device)
-    return zero_diagonal_ridge(gram, penalty, ahead)
+    return zero_diagonal_ridge(gram, penalty, None if ahead is None else _transposed(ahead).to(device))
 
 
-def _as_tensor(products: sparse.csr_array) -> Tensor:
-    """The transpose, as CSR where that multiplies faster."""
+def _transposed(products: sparse.csr_array) -> Tensor:
+    """The transpose, float32, as CSR where that multiplies faster."""
     rows = products.T.tocsr()
     if rows.nnz * SPARSE > rows.shape[0] ** 2:
-        return torch.from_numpy(rows.toarray())
+        return torch.from_numpy(rows.astype(np.float32).toarray())
     return csr_tensor(rows)
 
 
@@ -184,7 +183,7 @@ def zero_diagonal_ridge(gram: Tensor, penalty: float, ahead: Tensor | None = Non
 
 
 def event_products(histories: Histories, num_items: int, recency: float) -> EventProducts:
-    """X'X and X'Y of the rows that the events give (see `fit_item_weights`).
+    """X'X and X'(Y - X) of the rows that the events give (see `fit_item_weights`); None for the second: Y = X.
 
     With r for `recency`, the row of place t holds r ** (t - 1 - a) for the event at a < t. Of two events at a < b in a
     history of n, X'X gets the sum over all places after b, r ** (b - a) c(b) with c(b) = (1 - r ** (2 (n - 1 - b))) /
@@ -197,7 +196,7 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
         rows.sum_duplicates()
         rows.data[:] = 1.0
         together = rows.T @ rows
-        return together, together
+        return together, None
     after = (1 - recency ** (2.0 * _steps_back(histories))) / (1 - recency**2)  # c, of each event
     forward = sparse.csr_array(shape)  # of pairs: r ** (b - 1 - a)
     twice = sparse.csr_array(shape)  # the same times c(b)
@@ -208,8 +207,9 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
         twice = twice + sparse.coo_array((weight * after[second], ends), shape=shape).tocsr()
     counts = histories.item_counts(num_items).astype(np.float64)
     own = sparse.diags_array(np.bincount(histories.item_index, after, minlength=num_items).astype(np.float64))
-    among = recency * (forward + forward.T) + sparse.diags_array(counts)
-    return (recency * (twice + twice.T) + own + among).tocsr(), (forward + among).tocsr()
+    of_before = recency * (twice + twice.T) + own
+    among = recency * (forward + forward.T) + sparse.diags_array(counts)  # in X and in Y
+    return (of_before + among).tocsr(), (forward - of_before).tocsr()
 
 
 def _pairs(histories: Histories, recency: float, begin: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

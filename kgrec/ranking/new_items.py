@@ -12,6 +12,7 @@ from torch import Tensor
 from kgrec.data import columns as c
 from kgrec.graph.schema.types import PRODUCT
 from kgrec.models.fitted import FittedModel
+from kgrec.tensors.ranges import evenly
 
 PARTS = 10  # of the items with events, each of which is taken for new once
 MOST_USERS = 2_000
@@ -94,7 +95,7 @@ def _events(
     known = (user >= 0) & np.isin(item, items)
     user, item = user[known], item[known]
     users = np.unique(user)
-    users = users[np.linspace(0, len(users) - 1, min(len(users), most)).astype(np.int64)]
+    users = users[evenly(len(users), most)]
     taken = np.isin(user, users)
     return users, torch.from_numpy(np.searchsorted(users, user[taken])), item[taken]
 

@@ -1,4 +1,4 @@
-"""Many ranges of rows, one after the other."""
+"""Places of rows: of many ranges, or evenly spaced."""
 
 from __future__ import annotations
 
@@ -14,3 +14,13 @@ def flat_ranges(begin: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndar
     size = end - begin
     line = np.repeat(np.arange(len(size)), size)
     return line, np.arange(len(line)) - (np.cumsum(size) - size)[line] + begin[line]
+
+
+def evenly(size: int, most: int) -> np.ndarray:
+    """At most so many places among `size`, evenly spaced.
+
+    >>> evenly(5, 3).tolist()
+    [0, 2, 4]
+    """
+    index: np.ndarray = np.linspace(0, size - 1, min(size, most)).astype(np.int64)
+    return index

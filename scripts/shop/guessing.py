@@ -12,12 +12,12 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from shop import SEED
 from shop.behaviour import CLICK_BIAS, CLICK_SLOPE, EXAMINATION_DECAY
 from shop.catalogue import draw_catalogue
 from shop.people import draw_people
 from shop.vocabulary import load_vocabulary
 
-SEED = 7
 KEPT = 250  # directions of taste, which hold 99.8 % of the variance
 STEPS, STEP_SIZE, BLOCK = 60, 0.1, 15_000
 

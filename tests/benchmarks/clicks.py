@@ -148,9 +148,10 @@ def shop(activity: float) -> tuple[kgrec.Split, dict[str, np.ndarray]]:
     """The shop by time; of each impression of its test part the probability it was drawn with, and the best guess."""
     sys.path.insert(0, str(ROOT / "scripts"))
     import make_shop
+    from shop import SEED
     from shop.guessing import guess_probabilities
 
-    tables, truth = make_shop.make_tables(make_shop.SEED, activity)
+    tables, truth = make_shop.make_tables(SEED, activity)
     split = kgrec.Dataset(**tables).split("temporal")
     shown = tables["impressions"].with_columns(truth["click_probability"])
     begin = split.test.events.filter(pl.col(c.EVENT) == c.IMPRESSION)[c.TIMESTAMP].min()
