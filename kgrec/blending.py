@@ -7,7 +7,7 @@ import itertools
 import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -25,7 +25,7 @@ from kgrec.models.closed_form import (
     keep_largest,
 )
 from kgrec.models.fitted import FittedModel
-from kgrec.models.popularity import popularities
+from kgrec.models.popularity import Popularity, popularities
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.ranking.search import coordinate_search
 from kgrec.ranking.topk import ScoreRows, ranks, top_k
@@ -109,13 +109,9 @@ class _Task:
         )
 
 
-def closed_form_settings(model: FittedModel) -> Settings | None:
-    """Those that a model's closed form was fitted with; None where it has none."""
-    chosen = model.about.get("closed_form")
-    return None if chosen is None else Settings(**{name: chosen[name] for name in asdict(FIRST)})
-
-
-def blend(model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None, settings: Settings | None = None) -> None:
+def blend(
+    model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None, previous: FittedModel | None = None
+) -> None:
     """Give the closed form, and how popular items are, a share of the ranking score beside the network, in place.
 
     Parameters
@@ -123,24 +119,30 @@ def blend(model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None, set
     data : HeteroData
         The graph with the texts that the network was given.
     wanted : frame of interactions, optional
-        Of the validation part: they choose the settings and the shares. None: the defaults, and none for popularity.
-    settings : Settings, optional
-        Of the closed form, where they are chosen already: choosing fits it many times.
+        Of the validation part: they choose the settings and the shares. None: those of `previous`, or the defaults,
+        and none for popularity.
+    previous : FittedModel, optional
+        Went before: its settings of the closed form hold, since choosing them fits it many times.
     """
     truth = None if wanted is None else _truth(model, wanted)
+    before: dict[str, Any] = {} if previous is None else previous.about
     if model.config.use_item_weights:
-        _add_closed_form(model, data, truth, settings)
+        _add_closed_form(model, data, truth, before.get("closed_form"))
     if truth is not None:
         model.prior = _choose_prior(model, truth)
+    elif before.get("popularity"):
+        model.about["popularity"] = before["popularity"]
+        model.prior = _prior(model, before["popularity"])
 
 
-def _add_closed_form(model: FittedModel, data: HeteroData, truth: _Truth | None, chosen: Settings | None) -> None:
+def _add_closed_form(model: FittedModel, data: HeteroData, truth: _Truth | None, before: dict[str, Any] | None) -> None:
     """Fit it to what the model was trained on."""
     config = model.config
     items, share = _most_chosen(model.histories, len(model.items), config.item_weights_limit), config.item_share
-    settings = chosen or Settings()
-    task = _task(model, data, items)
-    if truth is not None and chosen is None:
+    settings, task = Settings(), _task(model, data, items)
+    if before is not None:
+        settings, share = Settings(**{name: before[name] for name in asdict(settings)}), before["share"]
+    elif truth is not None:
         settings = _choose(model, task, truth)
     weights = keep_largest(
         task.fit(settings, model.device),
@@ -280,6 +282,14 @@ def _choose_prior(model: FittedModel, truth: _Truth) -> Tensor | None:
     if share:
         model.about["popularity"]["half_life"] = found[name].half_life  # seconds
     return share * priors[name] if share else None
+
+
+def _prior(model: FittedModel, chosen: dict[str, Any]) -> Tensor | None:
+    """The popularity that was chosen before, of the events as they are now."""
+    if not chosen["share"]:
+        return None
+    logarithm = Popularity.of(model.histories, len(model.items), chosen["half_life"]).logarithm()
+    return None if logarithm is None else chosen["share"] * torch.from_numpy(logarithm).to(model.device)
 
 
 def _mean_ndcg(

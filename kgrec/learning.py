@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from kgrec.blending import blend, closed_form_settings
+from kgrec.blending import blend
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
@@ -60,9 +60,9 @@ def learn(
         validate=None if watched is None else lambda candidate: _validation_metric(candidate, watched),
         previous=previous,
     )
-    settings = None if previous is None else closed_form_settings(previous)
-    blend(model, data, others if config.patience is not None else None, settings)
-    place_new_items(model, wanted)
+    chooses = config.patience is not None
+    blend(model, data, others if chooses else None, previous)
+    place_new_items(model, wanted if chooses else None, previous)
     if config.use_scoring:
         model.shown = build_shown(train.events, model.users, model.items)
     if validation is not None and config.use_scoring:

@@ -86,7 +86,8 @@ class KGRecommender(Answers):
             None builds it from the catalogue and triples of `train`; a store is read.
         warm_start : bool
             Go on from the model as it is, fitted or loaded, where it knows the same nodes, users and items: for
-            `config.warm_epochs` passes at most, by smaller steps, with the settings that were chosen then.
+            `config.warm_epochs` passes at most, by smaller steps, with the closed form's settings of then. Without
+            validation all else that it chose then holds too: shares of the score, popularity, what new items get.
         checkpoint : path, optional
             File to keep the state of the training in: after each look at validation, without one after each epoch.
         resume : bool

@@ -347,6 +347,24 @@ def test_warm_start_goes_on_from_the_weights_of_before(rec: kgrec.KGRecommender)
     assert after.about["closed_form"]["penalty"] == before.about["closed_form"]["penalty"]
 
 
+def test_warm_start_without_a_validation_part_keeps_what_one_chose_before(rec: kgrec.KGRecommender) -> None:
+    split = checkerboard(impressions=True).split("leave_last_out")
+    about = rec.model_.about
+    about["popularity"] = {"of": "half-life 0.05", "share": 0.3, "half_life": 3600.0}
+    about["closed_form"] |= {"penalty": 77.0, "share": 0.4}
+    about["new_items"] |= {"offset": 1.5, "unsold": -0.5}
+    rec.config = dataclasses.replace(rec.config, warm_epochs=1)
+    rec.fit(split.train, warm_start=True)
+    after, popularity = rec.model_, Popularity.of(rec.model_.histories, 12, 3600.0)
+    assert after.prior is not None
+    np.testing.assert_allclose(after.prior, 0.3 * np.log1p(popularity.weight) / np.log1p(popularity.weight).std(), 1e-5)
+    assert after.item_share == 0.4
+    assert after.about["closed_form"]["penalty"] == 77.0
+    assert after.about["popularity"] == about["popularity"]
+    assert after.about["new_items"]["offset"] == 1.5
+    assert after.about["new_items"]["unsold"] == -0.5
+
+
 def test_warm_start_with_more_users_and_items_keeps_what_is_known_in_place(rec: kgrec.KGRecommender) -> None:
     before = rec.model_
     shop = checkerboard(num_users=44)

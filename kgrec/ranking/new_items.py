@@ -21,18 +21,22 @@ BLOCK = 256
 FAR = 20.0  # the largest offset
 
 
-def place_new_items(model: FittedModel, wanted: pl.DataFrame | None) -> None:
+def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: FittedModel | None = None) -> None:
     """Say which bias new items get, and give the items of the catalogue that have no events theirs, in place.
 
     Both start from the bias that items have by and large. Where there is a validation part, it says what is added: to
     that of items that are still to come as much as items taken for new lack (`new_item_offset`), to that of the items
-    that nobody has had yet as much as gives them their share of the validation events (`unsold_offset`).
+    that nobody has had yet as much as gives them their share of the validation events (`unsold_offset`). Where there is
+    none, what it said of a `previous` model holds.
     """
     known = torch.from_numpy(model.histories.item_counts(len(model.items)) > 0).to(model.device)
     usual = float(model.vectors.bias[known].median())
     _set_bias(model, ~known, usual)
-    offset = 0.0 if wanted is None else new_item_offset(model, wanted)
-    unsold = 0.0 if wanted is None else unsold_offset(model, wanted)
+    if wanted is not None:
+        offset, unsold = new_item_offset(model, wanted), unsold_offset(model, wanted)
+    else:
+        before = {} if previous is None else previous.about["new_items"]
+        offset, unsold = before.get("offset", 0.0), before.get("unsold", 0.0)
     _set_bias(model, ~known, usual + unsold)
     model.about["new_items"] = {"offset": offset, "bias": usual + offset, "unsold": unsold}
 

@@ -61,6 +61,13 @@ def test_offset_is_none_where_nothing_tells(before: kgrec.KGRecommender, split: 
     assert before.model_.about["new_items"]["offset"] == 0.0
 
 
+def test_without_patience_validation_chooses_no_offset(split: kgrec.Split) -> None:
+    config = dataclasses.replace(CONFIG, epochs=1, patience=None)
+    fitted = kgrec.KGRecommender(config, device="cpu").fit(split.train, split.validation)
+    said = fitted.model_.about["new_items"]
+    assert (said["offset"], said["unsold"]) == (0.0, 0.0)
+
+
 def test_new_items_get_the_offset_that_validation_gave(
     split: kgrec.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
