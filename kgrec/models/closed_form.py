@@ -191,10 +191,9 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
     """
     shape = num_items, num_items
     if not histories.ordered or recency == 1:
-        ones = np.ones(len(histories.item_index))
-        rows = sparse.csr_array((ones, histories.item_index, histories.start), shape=(histories.num_users, num_items))
-        rows.sum_duplicates()
-        rows.data[:] = 1.0
+        pairs = histories.user_index(), histories.item_index
+        rows = sparse.csr_array((np.ones(len(pairs[1])), pairs), shape=(histories.num_users, num_items))
+        rows.data[:] = 1.0  # also where an item came twice
         together = rows.T @ rows
         return together, None
     after = (1 - recency ** (2.0 * _steps_back(histories))) / (1 - recency**2)  # c, of each event

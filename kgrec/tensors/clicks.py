@@ -97,9 +97,9 @@ def places_before(timestamp: pl.Series, user: np.ndarray, histories: Histories, 
     if not histories.ordered:
         return otherwise
     stamps = histories.timestamp
-    lowest = np.iinfo(np.int64).min
-    base = int(stamps[stamps > lowest].min())
-    span = int(stamps.max()) - base + 3
+    timed = stamps[stamps > np.iinfo(np.int64).min]
+    base, last = (int(timed.min()), int(timed.max())) if len(timed) else (0, 0)
+    span = last - base + 3
     keys = histories.user_index() * span + np.maximum(stamps, base - 1) - base + 1
     known = timestamp.is_not_null().to_numpy()
     moment = np.clip(timestamp.fill_null(base).to_numpy() - base + 1, 0, span - 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import pytest
@@ -88,6 +90,14 @@ def test_item_weights_of_blocks_are_those_of_the_whole(monkeypatch: pytest.Monke
     whole = fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).numpy()
     monkeypatch.setattr("kgrec.models.closed_form.BLOCK", 3)
     assert_allclose(fit_item_weights(data, NUM_ITEMS, recency=0.7, penalty=2.0).numpy(), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("recency", [0.6, 1.0])
+def test_item_weights_of_items_that_came_twice_leave_the_histories_as_they_were(recency: float) -> None:
+    data, before = histories(ordered=True), histories(ordered=True)
+    assert any(len(np.unique(data.of(user))) < len(data.of(user)) for user in range(data.num_users))
+    fit_item_weights(data, NUM_ITEMS, recency=recency, penalty=1.0)
+    np.testing.assert_equal(dataclasses.asdict(data), dataclasses.asdict(before))
 
 
 def test_item_weights_without_any_event_are_zero() -> None:
