@@ -102,6 +102,6 @@ def places_before(timestamp: pl.Series, user: np.ndarray, histories: Histories, 
     span = last - base + 3
     keys = histories.user_index() * span + np.maximum(stamps, base - 1) - base + 1
     known = timestamp.is_not_null().to_numpy()
-    moment = np.clip(timestamp.fill_null(base).to_numpy() - base + 1, 0, span - 1)
+    moment = np.clip(timestamp.fill_null(base).to_numpy() - base + 1, 1, span - 1)
     place = np.searchsorted(keys, user * span + moment) - histories.start[user]
     return np.where(known, place, otherwise)
