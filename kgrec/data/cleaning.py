@@ -41,12 +41,13 @@ def drop_duplicate_rows(frame: pl.DataFrame, table: Table, findings: Findings) -
 
 
 def _drop_repeats(frame: pl.DataFrame, names: list[str], table: str, findings: Findings) -> pl.DataFrame:
-    if frame.select(names).n_unique() == frame.height:
+    suspects = frame.filter(frame.select(names).hash_rows().is_duplicated())  # whole rows take ten times the memory
+    first = suspects.unique(subset=names, keep="first", maintain_order=True)
+    if first.height == suspects.height:
         return frame
-    kept = frame.unique(subset=names, keep="first", maintain_order=True)
-    lost = frame.join(kept, on=ROW, how="anti", maintain_order="left")
+    lost = suspects.join(first, on=ROW, how="anti", maintain_order="left")
     findings.line(table, "exact duplicate", lost.height, "dropped", _rows(lost))
-    return kept
+    return frame.join(lost, on=ROW, how="anti", maintain_order="left")
 
 
 def check_keys(frame: pl.DataFrame, source: Source, table: Table, findings: Findings) -> None:

@@ -69,13 +69,13 @@ class Dataset:
         self._set(assemble(sources, findings, where="the dataset", on_unknown=on_unknown))
 
     @classmethod
-    def from_content(cls, content: Content, history: pl.DataFrame | None = None) -> Dataset:
+    def from_content(cls, content: Content, history: pl.DataFrame | pl.LazyFrame | None = None) -> Dataset:
         """Wrap tables that are already clean; `history` holds the events before those of a part of a split."""
         dataset = cls.__new__(cls)
         dataset._set(content, history)
         return dataset
 
-    def _set(self, content: Content, history: pl.DataFrame | None = None) -> None:
+    def _set(self, content: Content, history: pl.DataFrame | pl.LazyFrame | None = None) -> None:
         self._content = content
         self._history = history
         self._interactions: pl.DataFrame | None = None
@@ -114,6 +114,8 @@ class Dataset:
     @property
     def history(self) -> pl.DataFrame | None:
         """For a part of a split: the events of the parts before it. None for train and for a whole dataset."""
+        if isinstance(self._history, pl.LazyFrame):
+            self._history = self._history.collect()
         return self._history
 
     @property
@@ -138,7 +140,7 @@ class Dataset:
                 raise DataError(f"map_events: {events.shape} events became {made.shape}; keep rows, columns and types")
             return made
 
-        history = None if self._history is None else changed(self._history)
+        history = None if self.history is None else changed(self.history)
         return Dataset.from_content(replace(self._content, events=changed(self.events)), history)
 
     def k_core(self, users: int = 5, items: int = 5) -> Dataset:
@@ -278,11 +280,17 @@ def _split(content: Content, part: pl.Series, method: SplitMethod) -> Split:
     if not content.events.filter(part == splitting.TRAIN).select(splitting.liked().any()).item():
         raise DataError(f"split by {method}: no interaction is left in train ({content.events.height:,} events in all)")
 
-    def own(code: int) -> Dataset:
-        history = None if code == splitting.TRAIN else content.events.filter(part < code)
-        return Dataset.from_content(replace(content, events=content.events.filter(part == code), part=None), history)
-
-    return Split(own(splitting.TRAIN), own(splitting.VALIDATION), own(splitting.TEST), method)
+    train, validation, test = (
+        replace(content, events=content.events.filter(part == code), part=None)
+        for code in (splitting.TRAIN, splitting.VALIDATION, splitting.TEST)
+    )
+    before_test = content.events.lazy().filter(part < splitting.TEST)  # a copy of nearly all: made where it is asked for
+    return Split(
+        Dataset.from_content(train),
+        Dataset.from_content(validation, train.events),
+        Dataset.from_content(test, before_test),
+        method,
+    )
 
 
 def _counts(part: Dataset) -> dict[str, int]:
