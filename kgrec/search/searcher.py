@@ -62,10 +62,16 @@ class Searcher:
         popularity = model.histories.item_counts(len(model.items)).astype(np.float32)
         self._popularity = popularity / max(popularity.max(initial=0), 1)
         self._query_vectors: dict[str, Tensor] = {}
+        self._tuned: TextEncoder | None = None
 
     def follow(self, model: FittedModel) -> None:
         """Go by the users of a model that it `fits`: their histories may have changed since."""
         self._model = model
+
+    def use(self, settings: SearchSettings) -> None:
+        """Go on with other settings over the same items' vectors."""
+        self.settings = settings
+        self._query_vectors.clear()
 
     def fits(self, model: FittedModel) -> bool:
         """Whether it was made of the catalogue, graph and settings that the model holds."""
@@ -95,10 +101,7 @@ class Searcher:
         lexical = self._lexical.scores(read.words)
         parts = {LEXICAL: _scaled(lexical, may, 0.0)}
         if self.cosines is not None and read.text.strip():
-            vector = self.query_vector(read.text)
-            if self.settings.query_map is not None:
-                vector = self.settings.query_map(vector)
-            parts[VECTORS] = self.vector_part(vector, may, lexical)
+            parts[VECTORS] = self.vector_part(self.query_vector(read.text), may, lexical)
         return Scored(read, may, parts | _facet_parts(read))
 
     def vector_part(self, vector: Tensor, allowed: np.ndarray, lexical: np.ndarray) -> np.ndarray:
@@ -147,9 +150,20 @@ class Searcher:
             self._query_vectors.clear()
         self._query_vectors |= dict(zip(texts, vectors, strict=True))
 
-    def _encoder(self) -> TextEncoder:
+    def encoder_of_texts(self) -> TextEncoder:
+        """That of the items' texts: of queries too, unless one was tuned."""
         config = self._model.config
         return query_encoder(config.text_model, str(self._model.device), config.text_max_length)
+
+    def _encoder(self) -> TextEncoder:
+        plain = self.encoder_of_texts()
+        if self.settings.adapter is None:
+            return plain
+        if self._tuned is None or self._tuned.adapter is not self.settings.adapter:
+            self._tuned = TextEncoder(
+                plain.model, device=plain.device, max_length=plain.max_length, adapter=self.settings.adapter
+            )
+        return self._tuned
 
 
 def searcher_of(model: FittedModel) -> Searcher:

