@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from kgrec.graph.drawing import Drawing
 
 
+LEAST_ALIKE = 0.05  # cosine; below it two vectors have nothing to do with each other
+
+
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """The item of the history whose vector is closest to the item explained; cosine from -1 to 1."""
@@ -130,8 +133,10 @@ class Explanation:
             return f"because you {_did(mattered.event)} '{mattered.title}'"
         if self.paths:
             return self.paths[0].reason
-        if self.closest is not None:
+        if self.closest is not None and self.closest.cosine >= LEAST_ALIKE:
             return f"most like '{self.closest.title}', which you {_did(self.closest.event)}"
+        if self.closest is not None:
+            return "for everyone alike: nothing ties it to what you did"
         return "popular with everyone: nothing is known of this user"
 
     @property

@@ -142,6 +142,14 @@ def test_explanation_of_a_model_without_texts_has_no_text_match(fitted: kgrec.KG
     assert fitted.explain("u00", "i00").text_match is None
 
 
+def test_reason_without_evidence_names_a_like_item_only_where_one_is_like(fitted: kgrec.KGRecommender) -> None:
+    found = dataclasses.replace(fitted.explain("u00", "i01"), influences=(), paths=())
+    assert found.closest is not None
+    near, far = (dataclasses.replace(found.closest, cosine=cosine) for cosine in (0.5, 0.004))
+    assert dataclasses.replace(found, closest=near).reason.startswith(f"most like '{near.title}'")
+    assert dataclasses.replace(found, closest=far).reason == "for everyone alike: nothing ties it to what you did"
+
+
 def test_explanation_of_a_user_without_events_says_popular(fitted: kgrec.KGRecommender) -> None:
     model = dataclasses.replace(fitted.model_, histories=fitted.model_.histories.take(np.full(40, -1)))
     found = Explainer(model).explain("u00", 0, 3, 3)
