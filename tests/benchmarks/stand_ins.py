@@ -58,7 +58,8 @@ def read(folder: str, method: SplitMethod) -> kgrec.Split:
 def dense(data: Path) -> kgrec.Split:
     """Small and dense: what a supermarket sells most, to those who buy much of it."""
     shop = _journey(data)
-    most = shop.interactions.unique(["user_id", "item_id"])["item_id"].value_counts(sort=True)["item_id"].head(500)
+    counts = shop.interactions.unique(["user_id", "item_id"])["item_id"].value_counts()
+    most = counts.sort("count", "item_id", descending=[True, False])["item_id"].head(500)
     return _cut(shop, items=most).k_core(10, 10).split("leave_last_out")
 
 
