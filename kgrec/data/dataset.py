@@ -284,9 +284,8 @@ def _split(content: Content, part: pl.Series, method: SplitMethod) -> Split:
         replace(content, events=content.events.filter(part == code), part=None)
         for code in (splitting.TRAIN, splitting.VALIDATION, splitting.TEST)
     )
-    before_test = content.events.lazy().filter(
-        part < splitting.TEST
-    )  # a copy of nearly all: made where it is asked for
+    # a copy of nearly all events: made where it is asked for
+    before_test = content.events.lazy().filter(part < splitting.TEST)
     return Split(
         Dataset.from_content(train),
         Dataset.from_content(validation, train.events),
