@@ -49,8 +49,8 @@ def main(arguments: list[str]) -> int:
         return 4
     server = _make_server(ArcadeDBServer, heap, _new_passwords())
     http_port = int(server._java_server.getHttpServer().getPort())
+    signals = _catch_signals()  # before the owner knows of this process and can signal it
     _report(channel, {"bolt_port": _bolt_port(server), "http_port": http_port})
-    signals = _catch_signals()
     while not stopping.wait(0.5) and not signals and os.getppid() == owner_pid:
         pass
     _cut_off_later()
