@@ -73,7 +73,8 @@ class Answers:
         k : int
             Length of a list, at most; shorter where fewer items are left.
         filter_seen : bool
-            Leave out the items of the user's known history.
+            Leave out the items of the user's known history. Where they stay, and the validation part told how people
+            take things again, they stand by that (`kgrec.models.repeats`).
         candidates : iterable of str, optional
             Only these items may be listed, such as those in stock.
         on_unknown : "raise", "skip" or "cold_start"

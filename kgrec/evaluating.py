@@ -22,19 +22,22 @@ from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
 
-def part_metrics(model: FittedModel, part: Dataset, ks: Sequence[int], seed: int) -> dict[str, float]:
+def part_metrics(
+    model: FittedModel, part: Dataset, ks: Sequence[int], seed: int, *, filter_seen: bool = True
+) -> dict[str, float]:
     """Full-ranking and click metrics; see `KGRecommender.evaluate`."""
     wanted = part.interactions
     if not wanted.height:
         raise DataError("evaluate: the part has no interaction")
-    metrics = ranking_metrics(part_lists(model, part, max(ks)), wanted, ks=ks, num_items=len(model.items))
+    lists = part_lists(model, part, max(ks), filter_seen=filter_seen)
+    metrics = ranking_metrics(lists, wanted, ks=ks, num_items=len(model.items))
     return {**metrics, **part_click_metrics(model, part, seed)}
 
 
-def part_lists(model: FittedModel, part: Dataset, k: int) -> pl.DataFrame:
+def part_lists(model: FittedModel, part: Dataset, k: int, *, filter_seen: bool = True) -> pl.DataFrame:
     """The lists that `part_metrics` scores: for each user of the part, going by what came before it."""
     users = part.interactions[c.USER_ID].unique(maintain_order=True)
-    return model_lists(model, users, _before(model, part, users), k)
+    return model_lists(model, users, _before(model, part, users), k, filter_seen=filter_seen)
 
 
 def _before(model: FittedModel, part: Dataset, users: pl.Series) -> Histories:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from kgrec.blending import blend
+from kgrec.blending.blend import blend
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
@@ -17,7 +17,6 @@ from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.lists import model_lists
-from kgrec.ranking.new_items import place_new_items
 from kgrec.scoring.fitting import fit_scoring
 from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.pairs import labelled_pairs
@@ -61,8 +60,7 @@ def learn(
         previous=previous,
     )
     chooses = config.patience is not None
-    blend(model, data, others if chooses else None, previous)
-    place_new_items(model, wanted if chooses else None, previous)
+    blend(model, data, *(wanted, others) if chooses else (None, None), previous)
     if config.use_scoring:
         model.shown = build_shown(train.events, model.users, model.items)
     if validation is not None and config.use_scoring:

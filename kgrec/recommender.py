@@ -137,20 +137,20 @@ class KGRecommender(Answers):
             )
         return self
 
-    def evaluate(self, part: Dataset, ks: Sequence[int] = (10, 20)) -> dict[str, float]:
+    def evaluate(self, part: Dataset, ks: Sequence[int] = (10, 20), *, filter_seen: bool = True) -> dict[str, float]:
         """Full-ranking and click metrics on a part of a split.
 
         A user's history is what came before the part (`part.history`), else what the model knows. Items of the history
-        are left out of the lists; every user with an interaction in the part counts, and only items of the catalogue
-        are ranked. Clicks are those of the part's impressions or labels; where it has none, its interactions against
-        as many drawn pairs.
+        are left out of the lists unless `filter_seen` is False, as where people buy things again; every user with an
+        interaction in the part counts, and only items of the catalogue are ranked. Clicks are those of the part's
+        impressions or labels; where it has none, its interactions against as many drawn pairs.
 
         Returns
         -------
         dict
             recall@k, ndcg@k, hit@k, mrr@k, coverage@k for each k; auc, log_loss, ece.
         """
-        return part_metrics(self.model_, part, ks, self.seed)
+        return part_metrics(self.model_, part, ks, self.seed, filter_seen=filter_seen)
 
     def reliability(self, part: Dataset) -> pl.DataFrame:
         """How true the click probabilities are on the pairs that `evaluate` measures clicks on.
@@ -163,9 +163,9 @@ class KGRecommender(Answers):
         """
         return part_reliability(self.model_, part, self.seed)
 
-    def recommend_part(self, part: Dataset, k: int = 10) -> pl.DataFrame:
+    def recommend_part(self, part: Dataset, k: int = 10, *, filter_seen: bool = True) -> pl.DataFrame:
         """The lists that `evaluate` scores: for each user of the part, going by what came before it."""
-        return part_lists(self.model_, part, k)
+        return part_lists(self.model_, part, k, filter_seen=filter_seen)
 
     def update(
         self,

@@ -23,6 +23,7 @@ from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
 from kgrec.models.propagation import Propagation, PropagationLayer
+from kgrec.models.repeats import RepeatWeights
 from kgrec.models.serving import ItemVectors, serving_network
 from kgrec.scoring.click_rates import ClickRates
 from kgrec.scoring.model import ScoringModule
@@ -33,7 +34,7 @@ from kgrec.tensors.sequences import Histories
 from kgrec.tensors.shown import Shown
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 10
+FORMAT = 11
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX = "model-"
 
@@ -52,6 +53,8 @@ def save_model(model: FittedModel, folder: Path) -> None:
     }
     if model.prior is not None:
         weights["items.prior"] = model.prior
+    if model.repeats is not None:
+        weights |= {f"repeats.{part}": torch.from_numpy(getattr(model.repeats, part)) for part in ("weight", "rate")}
     if model.scoring is not None:
         weights |= {f"scoring.{key}": value for key, value in model.scoring.network.state_dict().items()}
     save_file(
@@ -142,6 +145,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             scoring=_read_scoring(weights, manifest["scoring"], device),
             search=_read_search(inner, manifest["search"], device),
             prior=weights["items.prior"].to(device) if "items.prior" in weights else None,
+            repeats=_read_repeats(weights),
             about=manifest["about"],
         )
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError, ConfigError, GraphError) as error:
@@ -156,6 +160,11 @@ def _read_item_weights(
     parts = load_file(folder / "item_weights.safetensors")
     recency = float(settings["recency"])
     return ItemWeights(parts["item"], parts["column"].long(), parts["value"], num_items, recency).to(device)
+
+
+def _read_repeats(weights: dict[str, Tensor]) -> RepeatWeights | None:
+    parts = {name: weights[f"repeats.{name}"].numpy() for name in ("weight", "rate") if f"repeats.{name}" in weights}
+    return RepeatWeights(**parts) if parts else None
 
 
 def _read_scoring(

@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="CSV to write: user_id,item_id,rank,score")
     parser.add_argument("--plot", type=Path, help="PNG to draw: click probabilities against what happened")
     parser.add_argument("-k", type=int, nargs="+", default=[10, 20], help="cutoffs (default: 10 20)")
+    parser.add_argument("--keep-seen", action="store_true", help="list items of the history too: people buy again")
     parser.add_argument("--seed", type=int, help="of the split (default: the one of the run)")
     parser.add_argument("--device", help="cpu, cuda, ... (default: CUDA when there)")
     args = parser.parse_args()
@@ -43,7 +44,7 @@ def main() -> None:
     if trained_on and (trained_on["split"]["method"], trained_on["split"]["seed"]) != (args.split, seed):
         print("note: the run was trained on another split: this part may hold events that it was trained on")
     part = split.parts[args.part]
-    metrics = recommender.evaluate(part, args.k)
+    metrics = recommender.evaluate(part, args.k, filter_seen=not args.keep_seen)
     for name, value in metrics.items():
         print(f"{name:12} {value:.4f}")
     print(f"click metrics from: {recommender.model_.click_basis}")
@@ -51,7 +52,7 @@ def main() -> None:
         draw_reliability(recommender.reliability(part), args.plot)
         print(f"reliability drawn to {args.plot}")
     if args.out:
-        lists = recommender.recommend_part(part, max(args.k))
+        lists = recommender.recommend_part(part, max(args.k), filter_seen=not args.keep_seen)
         partial = args.out.with_name(args.out.name + ".part")
         lists.write_csv(partial)
         partial.replace(args.out)

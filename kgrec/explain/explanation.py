@@ -121,12 +121,18 @@ class Explanation:
     def reason(self) -> str:
         """One sentence: the strongest path and the item of the history that counted most; else the closest item.
 
+        An item that is recommended again, for that above all, says so.
+
         Paths and items that do not raise the score are not named while others do.
         """
         path = next((path for path in self.paths if path.drop > 0), None)
         mattered = next(iter(self.influences), None)
+        if mattered is not None and mattered.item_id == self.item_id:
+            return f"because you {_did(mattered.event)} it " + (
+                f"{mattered.times} times" if mattered.times > 1 else "before"
+            )
         if path is not None:
-            other = mattered is not None and mattered.item_id not in (path.from_id, self.item_id)
+            other = mattered is not None and mattered.item_id != path.from_id
             more = f"; what counted most is that you {_did(mattered.event)} '{mattered.title}'" if other else ""  # type: ignore[union-attr]
             return path.reason + more
         if mattered is not None:

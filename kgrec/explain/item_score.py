@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from kgrec.models.closed_form import LEAST_WEIGHT
 from kgrec.models.fitted import FittedModel
+from kgrec.models.repeats import Pairs
 from kgrec.models.serving import ItemVectors
 from kgrec.tensors.sequences import Batch, Histories
 
@@ -94,6 +95,18 @@ class ItemScore:
         found: np.ndarray = self.model.item_share * np.where(known, value, 0.0)
         return found
 
+    def _repeats(self, kept: np.ndarray) -> np.ndarray:
+        """What it adds that the user has had the item, shape (num_changes,)."""
+        repeats = self.model.repeats
+        if repeats is None:
+            return np.zeros(len(kept))
+        place = np.nonzero(kept)[1]
+        start = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+        events = {name: getattr(self.history, name)[place] for name in ("item_index", "event_index", "timestamp")}
+        pairs = Pairs.of(Histories(start, **events, ordered=self.history.ordered))
+        own = pairs.item == self.item
+        return np.bincount(pairs.line[own], repeats.added(pairs)[own], minlength=len(kept))
+
     @torch.no_grad()
     def _some(self, changes: Sequence[Change]) -> np.ndarray:
         model, device = self.model, self.model.device
@@ -111,7 +124,7 @@ class ItemScore:
         bias = float(model.vectors.bias[self.item]) + (0.0 if model.prior is None else float(model.prior[self.item]))
         cosine = (users * target).sum(dim=1).double().cpu().numpy()
         network = cosine / float(model.network.scorer.temperature) + bias
-        score: np.ndarray = network + self.closed_form(kept).sum(axis=1)
+        score: np.ndarray = network + self.closed_form(kept).sum(axis=1) + self._repeats(kept)
         return score
 
     def _batch(self, changes: Sequence[Change], kept: np.ndarray) -> tuple[Batch, Tensor]:

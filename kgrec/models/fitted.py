@@ -16,6 +16,7 @@ from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.popularity import Popularity
 from kgrec.models.propagation import Propagation
+from kgrec.models.repeats import RepeatWeights
 from kgrec.models.serving import ItemVectors, ServingNetwork
 from kgrec.tensors.clicks import ClickBasis
 from kgrec.tensors.profiles import ProfileColumns
@@ -47,6 +48,8 @@ class FittedModel:
         What is added to each item's ranking score, shape (num_items,): how popular it is.
     popularity : Popularity or None
         What `prior` was made of, where an update needed it.
+    repeats : RepeatWeights or None
+        What is added to the ranking score of items that the user has had; None: nothing.
     shown : Shown or None
         What the users were shown and clicked; None: nothing is known of that, or nothing reads it.
     scoring : ScoringModule or None
@@ -73,6 +76,7 @@ class FittedModel:
     item_share: float = 0.0
     prior: Tensor | None = None
     popularity: Popularity | None = field(default=None, repr=False)
+    repeats: RepeatWeights | None = None
     shown: Shown | None = None
     scoring: ScoringModule | None = None
     propagation: Propagation | None = None
@@ -167,7 +171,7 @@ class FittedModel:
 
     @torch.no_grad()
     def scores(self, user_emb: Tensor, histories: Histories) -> Tensor:
-        """Ranking scores for every item, the network's and its share of the closed form's.
+        """Ranking scores for every item: the network's, its share of the closed form's, what repeats are worth.
 
         Parameters
         ----------
@@ -182,6 +186,8 @@ class FittedModel:
         scores = self.network_scores(user_emb)
         if self.item_weights is not None and self.item_share:
             self.item_weights.add_scores(scores, histories, self.item_share)
+        if self.repeats is not None:
+            self.repeats.add_scores(scores, histories)
         return scores
 
     @torch.no_grad()

@@ -64,6 +64,7 @@ def grow_items(model: FittedModel, items: pl.DataFrame, facts: KnowledgeGraph) -
         graph=graph,
         propagation=propagation,
         item_weights=None if weights is None else grow_item_weights(weights, source),
+        repeats=None if model.repeats is None else model.repeats.with_items(len(catalogue)),
         prior=None if model.prior is None else _padded(model.prior, len(catalogue)),
         scoring=None if model.scoring is None else replace(model.scoring, features=None),
     )
@@ -79,7 +80,7 @@ def _text_vectors(
 
 
 def _with_bias(model: FittedModel, num_items: int) -> ServingNetwork:
-    """The serving network for more items, which have the bias of items without events (`kgrec.ranking.new_items`)."""
+    """The serving network for more items, which have the bias of items without events (`kgrec.blending.new_items`)."""
     state = model.network.state_dict()
     bias = state["scorer.item_bias"]
     usual = bias.new_tensor(model.about["new_items"]["bias"])

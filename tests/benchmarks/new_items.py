@@ -6,7 +6,7 @@ their texts and facts and no event. With --in-catalogue they stay, as products t
 
 Prints NDCG@10 of the test events on known and on new items in full rankings, among the new items alone, and the share
 of the lists that new items take; of those that `update` brings with the offset that validation gave new items
-(`kgrec.ranking.new_items`) and without.
+(`kgrec.blending.new_items`) and without.
 """
 
 from __future__ import annotations

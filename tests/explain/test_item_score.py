@@ -12,13 +12,15 @@ import kgrec
 from kgrec.explain.item_score import NOTHING, STRANGER, Change, ItemScore
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
+from kgrec.models.repeats import RepeatWeights
 from kgrec.tensors.sequences import Histories
 
 
 @pytest.fixture
 def model(fitted: kgrec.KGRecommender) -> FittedModel:
-    """With a popularity and a share of the closed form that can't be overlooked."""
-    return dataclasses.replace(fitted.model_, item_share=0.7, prior=torch.linspace(0, 1, 12))
+    """With a popularity, a share of the closed form and repeats that can't be overlooked."""
+    repeats = RepeatWeights(np.array([1.0, 2.0, -0.5, 1.0]), np.linspace(-1, 1, 12))
+    return dataclasses.replace(fitted.model_, item_share=0.7, prior=torch.linspace(0, 1, 12), repeats=repeats)
 
 
 def _model_score(model: FittedModel, history: Histories, item: int) -> float:

@@ -14,7 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import kgrec
-from kgrec import blending
+from kgrec.blending import closed_form
 from tests.tiny import SMALL, checkerboard
 
 
@@ -31,7 +31,7 @@ def fit(split: kgrec.Split, **settings: object) -> kgrec.KGRecommender:
 def test_fit_with_a_fixed_number_of_epochs_lets_validation_choose_nothing(split: kgrec.Split) -> None:
     model = fit(split, item_share=2.5).model_
     assert model.item_share == 2.5
-    assert model.about["closed_form"]["penalty"] == blending.Settings().penalty
+    assert model.about["closed_form"]["penalty"] == closed_form.Settings().penalty
 
 
 def test_fit_with_early_stopping_takes_the_share_that_ranks_validation_best(split: kgrec.Split) -> None:
@@ -40,7 +40,7 @@ def test_fit_with_early_stopping_takes_the_share_that_ranks_validation_best(spli
     chosen = model.item_share
     model.histories = model.histories.take(np.arange(len(model.users)))
     found = {}
-    for share in blending.SHARES:
+    for share in closed_form.SHARES:
         model.item_share = share
         found[share] = recommender.evaluate(split.validation, ks=(10,))["ndcg@10"]
     assert found[chosen] == pytest.approx(max(found.values()), abs=1e-9)
@@ -49,17 +49,17 @@ def test_fit_with_early_stopping_takes_the_share_that_ranks_validation_best(spli
 def test_where_few_candidates_fit_in_the_time_the_winner_among_fewer_items_is_one(
     split: kgrec.Split, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(blending, "WORK", 0.0)  # the least: two candidates
-    monkeypatch.setattr(blending, "FEWER_ITEMS", 8)
-    with caplog.at_level(logging.INFO, "kgrec.blending"):
+    monkeypatch.setattr(closed_form, "WORK", 0.0)  # the least: two candidates
+    monkeypatch.setattr(closed_form, "FEWER_ITEMS", 8)
+    with caplog.at_level(logging.INFO, "kgrec.blending.closed_form"):
         chosen = fit(split, patience=1).model_.about["closed_form"]
     tried = re.findall(r"closed form of (\d+) items, (Settings\(.*?\)): .* by share: ({.*})", caplog.text)
     best = {(int(size), settings): max(ast.literal_eval(found).values()) for size, settings, found in tried}
     fewer = {settings: ndcg for (size, settings), ndcg in best.items() if size == 8}
     whole = {settings: ndcg for (size, settings), ndcg in best.items() if size == 12}
     assert len(fewer) > 10
-    assert list(whole) == [str(blending.FIRST), max(fewer, key=lambda settings: fewer[settings])]
-    assert str(blending.Settings(**{name: chosen[name] for name in ("recency", "penalty", "text", "graph")})) == max(
+    assert list(whole) == [str(closed_form.FIRST), max(fewer, key=lambda settings: fewer[settings])]
+    assert str(closed_form.Settings(**{name: chosen[name] for name in ("recency", "penalty", "text", "graph")})) == max(
         whole, key=lambda settings: whole[settings]
     )
 

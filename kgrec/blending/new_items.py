@@ -9,10 +9,9 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from kgrec.data import columns as c
+from kgrec.blending.wanted import Wanted
 from kgrec.graph.schema.types import PRODUCT
 from kgrec.models.fitted import FittedModel
-from kgrec.tensors.ranges import evenly
 
 PARTS = 10  # of the items with events, each of which is taken for new once
 MOST_USERS = 2_000
@@ -64,12 +63,12 @@ def new_item_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
     chosen = np.flatnonzero(model.histories.item_counts(len(model.items)))
     part = np.full(len(model.items), -1)
     part[chosen] = np.random.default_rng(0).permutation(len(chosen)) % PARTS
-    users, line, _ = _events(model, wanted, np.flatnonzero(part >= 0), MOST_USERS)
-    if model.propagation is None or not len(users) or len(chosen) < PARTS:
+    events = Wanted.of(model, wanted, MOST_USERS, items=np.flatnonzero(part >= 0))
+    if model.propagation is None or not len(events.users) or len(chosen) < PARTS:
         return 0.0
     targets, parts = _targets_as_new(model), torch.from_numpy(part).to(model.device)
-    gaps = torch.cat([_gaps(model, targets, parts, some) for some in _blocks(users)])
-    return _offset(gaps[line], len(line))  # each event is in one of the tenths
+    gaps = torch.cat([_gaps(model, targets, parts, some) for some in _blocks(events.users)])
+    return _offset(gaps[torch.from_numpy(events.line)], len(events.line))  # each event is in one of the tenths
 
 
 def unsold_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
@@ -79,29 +78,16 @@ def unsold_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
     probability as they have of the events, and half an event more: where there is none they come last, not never.
     """
     unsold = model.histories.item_counts(len(model.items)) == 0
-    users, line, item = _events(model, wanted, np.arange(len(model.items)), MANY_USERS)
-    if not len(users) or not unsold.any():
+    events = Wanted.of(model, wanted, MANY_USERS)
+    if not len(events.users) or not unsold.any():
         return 0.0
     chosen = torch.from_numpy(unsold).to(model.device)
     gaps = []
-    for some in _blocks(users):
+    for some in _blocks(events.users):
         scores = _scores_of_others(model, some, [])[0]
         others, own = (scores.masked_fill(hidden, -torch.inf).logsumexp(1) for hidden in (chosen, ~chosen))
         gaps.append((others - own).cpu())
-    return _offset(torch.cat(gaps)[line], float(unsold[item].sum()) + 0.5)
-
-
-def _events(
-    model: FittedModel, wanted: pl.DataFrame, items: np.ndarray, most: int
-) -> tuple[np.ndarray, Tensor, np.ndarray]:
-    """At most so many users, ascending; of each of their events on some items its user's place there, and its item."""
-    user, item = model.users.index(wanted[c.USER_ID]), model.items.index(wanted[c.ITEM_ID])
-    known = (user >= 0) & np.isin(item, items)
-    user, item = user[known], item[known]
-    users = np.unique(user)
-    users = users[evenly(len(users), most)]
-    taken = np.isin(user, users)
-    return users, torch.from_numpy(np.searchsorted(users, user[taken])), item[taken]
+    return _offset(torch.cat(gaps)[torch.from_numpy(events.line)], float(unsold[events.item].sum()) + 0.5)
 
 
 def _blocks(users: np.ndarray) -> list[np.ndarray]:

@@ -1,21 +1,18 @@
-"""The closed form and popularity beside the network: settings and shares of the score, chosen on validation."""
+"""The closed form beside the network: its settings and its share of the score, chosen on validation."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 import logging
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 from torch import Tensor
 
-from kgrec.data import columns as c
-from kgrec.evaluation.metrics import metrics_at
+from kgrec.blending.wanted import BLOCK, K, Wanted, ndcg_of_each
 from kgrec.models.closed_form import (
     EventProducts,
     ItemWeights,
@@ -25,26 +22,19 @@ from kgrec.models.closed_form import (
     keep_largest,
 )
 from kgrec.models.fitted import FittedModel
-from kgrec.models.popularity import Popularity, popularities
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.ranking.search import coordinate_search
-from kgrec.ranking.topk import ScoreRows, ranks, top_k
 from kgrec.tensors.geometric import HeteroData
 from kgrec.tensors.ranges import evenly
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import places
 
 logger = logging.getLogger(__name__)
-Candidate = TypeVar("Candidate", bound=Hashable)
 
-TRIED_USERS = 6_000  # settings are chosen for some users
 WORK = 1.2e13  # num_items ** 3 of all candidates together, about: few are tried where the catalogue is large
 FEWER_ITEMS = 4_000  # for which there is time for all
 SCALE_USERS = 1_000
-K = 10  # NDCG@K chooses
-BLOCK = 1_024  # users at a time
 TRIED_SHARES = (0.1, 0.2, 0.5, 1.0, 3.0)  # beside a setting
-PRIOR_SHARES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 5.0)
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 STEPS: tuple[tuple[str, tuple[float, ...]], ...] = (  # first what most often differs between shops
     ("text", (10.0,)),
@@ -109,41 +99,15 @@ class _Task:
         )
 
 
-def blend(
-    model: FittedModel, data: HeteroData, wanted: pl.DataFrame | None, previous: FittedModel | None = None
-) -> None:
-    """Give the closed form, and how popular items are, a share of the ranking score beside the network, in place.
-
-    Parameters
-    ----------
-    data : HeteroData
-        The graph with the texts that the network was given.
-    wanted : frame of interactions, optional
-        Of the validation part: they choose the settings and the shares. None: those of `previous`, or the defaults,
-        and none for popularity.
-    previous : FittedModel, optional
-        Went before: its settings of the closed form hold, since choosing them fits it many times.
-    """
-    truth = None if wanted is None else _truth(model, wanted)
-    before: dict[str, Any] = {} if previous is None else previous.about
-    if model.config.use_item_weights:
-        _add_closed_form(model, data, truth, before.get("closed_form"))
-    if truth is not None:
-        model.prior = _choose_prior(model, truth)
-    elif before.get("popularity"):
-        model.about["popularity"] = before["popularity"]
-        model.prior = _prior(model, before["popularity"])
-
-
-def _add_closed_form(model: FittedModel, data: HeteroData, truth: _Truth | None, before: dict[str, Any] | None) -> None:
+def add_closed_form(model: FittedModel, data: HeteroData, wanted: Wanted | None, before: dict[str, Any] | None) -> None:
     """Fit it to what the model was trained on."""
     config = model.config
     items, share = _most_chosen(model.histories, len(model.items), config.item_weights_limit), config.item_share
     settings, task = Settings(), _task(model, data, items)
     if before is not None:
         settings, share = Settings(**{name: before[name] for name in asdict(settings)}), before["share"]
-    elif truth is not None:
-        settings = _choose(model, task, truth)
+    elif wanted is not None:
+        settings = _choose(model, task, wanted)
     weights = keep_largest(
         task.fit(settings, model.device),
         items,
@@ -152,54 +116,13 @@ def _add_closed_form(model: FittedModel, data: HeteroData, truth: _Truth | None,
         recency=settings.recency if model.histories.ordered else 1.0,
     )
     model.item_weights, model.item_share = _to_unit_scale(weights, model.histories), share
-    if truth is not None:
-        model.item_share = _choose_share(model, truth)
+    if wanted is not None:
+        model.item_share = _choose_share(model, wanted)
     model.about["closed_form"] = {
         **asdict(settings),
         "share": model.item_share,
         "items": len(items),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Truth:
-    """What each of some users went on to like."""
-
-    users: np.ndarray  # rows of the model's histories, ascending
-    line: np.ndarray  # of each pair: place in `users`
-    item: np.ndarray
-
-    def within(self, items: np.ndarray, num_items: int) -> _Truth:
-        """The same for a part of the catalogue, its items renumbered."""
-        place = places(items, num_items)
-        known = place[self.item] >= 0
-        kept, line = np.unique(self.line[known], return_inverse=True)
-        return _Truth(self.users[kept], line, place[self.item[known]])
-
-    def block(self, begin: int, end: int) -> _Truth:
-        """The same for some of the users."""
-        inside = (self.line >= begin) & (self.line < end)
-        return _Truth(self.users[begin:end], self.line[inside] - begin, self.item[inside])
-
-    def ndcg(self, score_rows: ScoreRows, histories: Histories) -> float:
-        """NDCG@K of full rankings, the items of the histories (of `users`) left out."""
-        line, item, _ = top_k(score_rows, len(self.users), K, seen=(histories.user_index(), histories.item_index))
-        size = int(max(item.max(initial=0), self.item.max(initial=0))) + 1
-        hit = np.isin(line * size + item, self.line * size + self.item)
-        wanted = np.bincount(self.line, minlength=len(self.users))
-        return metrics_at(K, line[hit], ranks(line)[hit], wanted)[f"ndcg@{K}"]
-
-
-def _truth(model: FittedModel, wanted: pl.DataFrame) -> _Truth | None:
-    user, item = model.users.index(wanted[c.USER_ID]), model.items.index(wanted[c.ITEM_ID])
-    known = (user >= 0) & (item >= 0)
-    pairs = np.unique(np.stack([user[known], item[known]]), axis=1)
-    if not pairs.shape[1]:
-        return None
-    users = np.unique(pairs[0])
-    users = users[evenly(len(users), TRIED_USERS)]
-    pairs = pairs[:, np.isin(pairs[0], users)]
-    return _Truth(users, np.searchsorted(users, pairs[0]), pairs[1])
 
 
 def _task(model: FittedModel, data: HeteroData, items: np.ndarray) -> _Task:
@@ -208,27 +131,27 @@ def _task(model: FittedModel, data: HeteroData, items: np.ndarray) -> _Task:
     return _Task(items, histories, *(None if part is None else part.to(model.device) for part in (text, graph)))
 
 
-def _choose(model: FittedModel, task: _Task, truth: _Truth) -> Settings:
+def _choose(model: FittedModel, task: _Task, wanted: Wanted) -> Settings:
     """The settings whose scores, added to the network's, rank best.
 
     Where there is time for few candidates, those that win among the items with the most events are one of them.
     """
-    if not len(truth.within(task.items, len(model.items)).users):
+    if not len(wanted.within(task.items, len(model.items)).users):
         return Settings()
     starts, most = [FIRST], max(2, round(WORK / len(task.items) ** 3))
     if most < 1 + sum(len(values) for _, values in STEPS):
-        starts.append(_search(model, task.with_most_events(FEWER_ITEMS), truth, starts))
-    return _search(model, task, truth, starts, most)
+        starts.append(_search(model, task.with_most_events(FEWER_ITEMS), wanted, starts))
+    return _search(model, task, wanted, starts, most)
 
 
 def _search(
-    model: FittedModel, task: _Task, truth: _Truth, starts: list[Settings], most: int | None = None
+    model: FittedModel, task: _Task, wanted: Wanted, starts: list[Settings], most: int | None = None
 ) -> Settings:
     """One setting after the other, some once more, `most` candidates at the most."""
-    truth = truth.within(task.items, len(model.items))
-    histories, num_items = task.histories.take(truth.users), len(task.items)
+    wanted = wanted.within(task.items, len(model.items))
+    histories, num_items = task.histories.take(wanted.users), len(task.items)
     column = torch.from_numpy(task.items).to(model.device)
-    blocks = model.known_user_vectors(truth.users).split(BLOCK)  # type: ignore[no-untyped-call]
+    blocks = model.known_user_vectors(wanted.users).split(BLOCK)  # type: ignore[no-untyped-call]
     network = torch.cat([model.network_scores(users)[:, column] for users in blocks])
     # most candidates differ in other settings than this one, which alone shapes the products of the events
     products = functools.cache(functools.partial(event_products, task.histories, num_items))
@@ -239,7 +162,7 @@ def _search(
         scores = history_scores(histories, weights, candidate.recency if histories.ordered else 1.0)
         scores /= _deviation(scores) or 1.0
         found = {
-            share: truth.ndcg(lambda a, b, share=share: network[a:b] + share * scores[a:b], histories)  # type: ignore[misc]
+            share: wanted.ndcg(lambda a, b, share=share: network[a:b] + share * scores[a:b], histories)  # type: ignore[misc]
             for share in TRIED_SHARES
         }
         logger.info("closed form of %d items, %s: validation ndcg@%d by share: %s", num_items, candidate, K, found)
@@ -249,7 +172,7 @@ def _search(
     return Settings(**coordinate_search([asdict(start) for start in starts], steps, ndcg, most))
 
 
-def _choose_share(model: FittedModel, truth: _Truth) -> float:
+def _choose_share(model: FittedModel, wanted: Wanted) -> float:
     """The share that ranks best; the scores of the two are made once for all shares."""
     assert model.item_weights is not None
     item_weights = model.item_weights
@@ -258,52 +181,9 @@ def _choose_share(model: FittedModel, truth: _Truth) -> float:
         network, closed_form = model.network_scores(vectors), item_weights.scores(histories)
         return ((share, network + share * closed_form) for share in SHARES)
 
-    found = _mean_ndcg(model, truth, candidates)
+    found = ndcg_of_each(model, wanted, candidates)
     logger.info("validation ndcg@%d by share of the closed form: %s", K, found)
     return max(found, key=lambda share: found[share])
-
-
-def _choose_prior(model: FittedModel, truth: _Truth) -> Tensor | None:
-    """The popularity, and its weight, that rank best when added to what the model has; None: better without."""
-    found = popularities(model.histories, len(model.items))
-    logarithms = {name: one.logarithm() for name, one in found.items()}
-    priors = {name: torch.from_numpy(one).to(model.device) for name, one in logarithms.items() if one is not None}
-
-    def candidates(vectors: Tensor, histories: Histories) -> Iterator[tuple[tuple[str, float], Tensor]]:
-        scores = model.scores(vectors, histories)
-        yield ("none", 0.0), scores.clone()
-        for name, share in itertools.product(priors, PRIOR_SHARES):
-            yield (name, share), scores + share * priors[name]
-
-    ndcg = _mean_ndcg(model, truth, candidates)
-    logger.info("validation ndcg@%d by popularity and its share: %s", K, ndcg)
-    name, share = max(ndcg, key=lambda key: ndcg[key])
-    model.about["popularity"] = {"of": name, "share": share}
-    if share:
-        model.about["popularity"]["half_life"] = found[name].half_life  # seconds
-    return share * priors[name] if share else None
-
-
-def _prior(model: FittedModel, chosen: dict[str, Any]) -> Tensor | None:
-    """The popularity that was chosen before, of the events as they are now."""
-    if not chosen["share"]:
-        return None
-    logarithm = Popularity.of(model.histories, len(model.items), chosen["half_life"]).logarithm()
-    return None if logarithm is None else chosen["share"] * torch.from_numpy(logarithm).to(model.device)
-
-
-def _mean_ndcg(
-    model: FittedModel, truth: _Truth, candidates: Callable[[Tensor, Histories], Iterable[tuple[Candidate, Tensor]]]
-) -> dict[Candidate, float]:
-    """NDCG@K of each candidate, which are given as scores of some users at a time: fresh tensors, written to."""
-    total: dict[Candidate, float] = {}
-    for begin in range(0, len(truth.users), BLOCK):
-        part = truth.block(begin, begin + BLOCK)
-        histories = model.histories.take(part.users)
-        for key, scores in candidates(model.known_user_vectors(part.users), histories):
-            value = part.ndcg(lambda a, b, rows=scores: rows[a:b], histories)  # type: ignore[misc]
-            total[key] = total.get(key, 0.0) + len(part.users) * value
-    return {key: value / len(truth.users) for key, value in total.items()}
 
 
 def _to_unit_scale(weights: ItemWeights, histories: Histories) -> ItemWeights:

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import kgrec
-from kgrec.ranking import new_items
-from kgrec.ranking.new_items import PARTS, new_item_offset, unsold_offset
+from kgrec.blending import new_items
+from kgrec.blending.new_items import PARTS, new_item_offset, unsold_offset
 from kgrec.training.plan import Planner, Step
 from tests.tiny import SMALL, checkerboard
 

@@ -1,0 +1,1 @@
+"""What joins the network in the ranking score, and what validation chooses of it."""

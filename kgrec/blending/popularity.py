@@ -1,0 +1,58 @@
+"""How popular items are, beside network and closed form: which popularity and how much, chosen on validation."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kgrec.blending.wanted import K, Wanted, ndcg_of_each
+from kgrec.models.fitted import FittedModel
+from kgrec.models.popularity import Popularity, popularities
+from kgrec.tensors.sequences import Histories
+
+logger = logging.getLogger(__name__)
+
+SHARES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 5.0)
+
+
+def add_popularity(model: FittedModel, wanted: Wanted | None, before: dict[str, Any] | None) -> None:
+    """Give `model` its `prior`, in place: where nothing is wanted, by what was chosen before."""
+    if wanted is not None:
+        model.prior = _choose(model, wanted)
+    elif before:
+        model.about["popularity"] = before
+        model.prior = _as_before(model, before)
+
+
+def _choose(model: FittedModel, wanted: Wanted) -> Tensor | None:
+    """The popularity, and its weight, that rank best when added to what the model has; None: better without."""
+    found = popularities(model.histories, len(model.items))
+    logarithms = {name: one.logarithm() for name, one in found.items()}
+    priors = {name: torch.from_numpy(one).to(model.device) for name, one in logarithms.items() if one is not None}
+
+    def candidates(vectors: Tensor, histories: Histories) -> Iterator[tuple[tuple[str, float], Tensor]]:
+        scores = model.scores(vectors, histories)
+        yield ("none", 0.0), scores.clone()
+        for name, share in itertools.product(priors, SHARES):
+            yield (name, share), scores + share * priors[name]
+
+    ndcg = ndcg_of_each(model, wanted, candidates)
+    logger.info("validation ndcg@%d by popularity and its share: %s", K, ndcg)
+    name, share = max(ndcg, key=lambda key: ndcg[key])
+    model.about["popularity"] = {"of": name, "share": share}
+    if share:
+        model.about["popularity"]["half_life"] = found[name].half_life  # seconds
+    return share * priors[name] if share else None
+
+
+def _as_before(model: FittedModel, chosen: dict[str, Any]) -> Tensor | None:
+    """The popularity that was chosen before, of the events as they are now."""
+    if not chosen["share"]:
+        return None
+    logarithm = Popularity.of(model.histories, len(model.items), chosen["half_life"]).logarithm()
+    return None if logarithm is None else chosen["share"] * torch.from_numpy(logarithm).to(model.device)
