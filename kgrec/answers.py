@@ -25,9 +25,10 @@ from kgrec.inputs import (
     user_place,
 )
 from kgrec.models.fitted import FittedModel
-from kgrec.ranking.complements import Together, complement_lists
+from kgrec.ranking.complements import complement_lists
 from kgrec.ranking.lists import model_lists
 from kgrec.ranking.similar import similar_lists
+from kgrec.ranking.together import Together
 from kgrec.tensors.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from kgrec.data.splitting import comes_after, parts_by_user
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel, interactions_of
+from kgrec.ranking.complements import choose_pairing
 from kgrec.ranking.lists import model_lists
 from kgrec.scoring.fitting import fit_scoring
 from kgrec.scoring.model import ScoringModule
@@ -70,6 +71,7 @@ def learn(
     clicks = train.events.clear() if validation is None else validation.events
     fit_search(model, data, train.queries, clicks, seed=seed)
     _remember(model, train, validation)
+    model.about["complements"] = asdict(choose_pairing(model))
     return model
 
 

@@ -2,120 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import torch
-from scipy import sparse
 
 from kgrec.data import columns as c
-from kgrec.graph.build import PRODUCT
-from kgrec.graph.knowledge_graph import ID
 from kgrec.models.fitted import FittedModel
+from kgrec.ranking.together import SESSION_GAP, Pairing, Together
 from kgrec.ranking.topk import ranks, top_k
-from kgrec.tensors.sequences import EVENT_NAMES, Histories
+from kgrec.tensors.ranges import evenly
+from kgrec.tensors.sequences import Histories
 
-SESSION_GAP = 1_800  # seconds: events further apart are of two sessions
-DECAY, REACH = 0.95, 20  # weight of a pair of events for each event between them; the most events between, and one
-LINK_WEIGHT = 1.0  # of an edge of the graph between two products, beside one pair of events
+logger = logging.getLogger(__name__)
+
 ALIKE = 20  # items that lend theirs to an item
-POPULAR, LENT = 100.0, 200.0  # pairs' worth of popularity in what an item has, and of what like items have
-AFFINITY = 4.0  # of the cosine, beside the logarithm of the probability
 SUBSTITUTES = 5  # the nearest items, which stand in for an item unless they are bought with it
-BUYING = ("cart", "purchase", "review")
 BLOCK = 256  # items asked about at a time
+FEWEST, MOST = 100, 2_000  # last pairs of sessions that can choose, that do
+WORK = 4e7  # items of the catalogue times pairs that choose
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
-    """How often items are chosen together.
-
-    Attributes
-    ----------
-    histories : Histories
-        That it was counted in.
-    pairs : csr_array, shape (num_items, num_items)
-        Weight of all pairs of events, and of the graph's links; symmetric, 0 on the diagonal.
-    bought : csr_array, shape (num_items, num_items), or None
-        The same of pairs in one session where both are put in the cart or bought; None: nothing is ever bought.
-    popular : float64 array, shape (num_items,)
-        Share of each item in all pairs, above 0.
-    """
-
-    histories: Histories
-    pairs: sparse.csr_array
-    bought: sparse.csr_array | None
-    popular: np.ndarray
-
-    @classmethod
-    def of(cls, model: FittedModel) -> Together:
-        """Count the pairs of a model's histories and the links of its graph."""
-        histories, num_items = model.histories, len(model.items)
-        pairs = event_pairs(histories, num_items) + LINK_WEIGHT * _links(model)
-        buys = np.isin(histories.event_index, [EVENT_NAMES.index(name) for name in BUYING])
-        bought = event_pairs(histories, num_items, only=buys) if buys.any() else None
-        count = pairs.sum(axis=1) + histories.item_counts(num_items) + 0.5
-        return cls(histories, sparse.csr_array(pairs), bought, count / count.sum())
-
-    def probabilities(self, items: np.ndarray, near: np.ndarray, cosine: np.ndarray) -> np.ndarray:
-        """How likely each item is the other one of a pair, shape (num_asked, num_items).
-
-        An item's pairs are mixed with those that like items have, the more the fewer it has itself, and these with how
-        popular items are.
-
-        Parameters
-        ----------
-        items : int64, shape (num_asked,)
-        near : int64, shape (num_asked, num_near)
-            Like items.
-        cosine : float array, shape (num_asked, num_near)
-        """
-        total = np.asarray(self.pairs.sum(axis=1)).ravel()
-        weight = np.concatenate([np.ones((len(items), 1)), cosine.clip(min=0)], axis=1)
-        weight /= weight.sum(axis=1, keepdims=True)
-        lender = np.concatenate([items[:, None], near], axis=1)
-        row = np.repeat(np.arange(len(items)), lender.shape[1])
-        scale = (weight / (total[lender] + POPULAR)).ravel()
-        lent = sparse.csr_array((scale, (row, lender.ravel())), shape=(len(items), len(total)))
-        like = (lent @ self.pairs).toarray() + POPULAR * np.asarray(lent.sum(axis=1))[:, None] * self.popular
-        found: np.ndarray = (self.pairs[items].toarray() + LENT * like) / (total[items] + LENT)[:, None]
-        return found
-
-
-def event_pairs(histories: Histories, num_items: int, only: np.ndarray | None = None) -> sparse.csr_array:
-    """Weights of the pairs of events that users have, by item, both ways round, shape (num_items, num_items).
-
-    A pair weighs `DECAY` for each event between; where the order means nothing, the events between don't count. A
-    session lasts while no two events in a row are known to be further apart than `SESSION_GAP`.
-
-    Parameters
-    ----------
-    only : bool array, shape (num_events,), optional
-        Pairs of these events in one session alone.
-    """
-    user, item, session = histories.user_index(), histories.item_index, sessions(histories)
-    decay = DECAY if histories.ordered and only is None else 1.0
-    shape = num_items, num_items
-    pairs = sparse.csr_array(shape)
-    for step in range(1, REACH + 1):
-        first, second = item[:-step], item[step:]
-        inside = (user[step:] == user[:-step]) & (first != second)
-        if only is not None:
-            inside &= (session[step:] == session[:-step]) & only[step:] & only[:-step]
-        weight = np.full(int(inside.sum()), decay ** (step - 1))
-        pairs = pairs + sparse.coo_array((weight, (first[inside], second[inside])), shape=shape).tocsr()
-    return sparse.csr_array(pairs + pairs.T)
-
-
-def sessions(histories: Histories) -> np.ndarray:
-    """Number of the session of each event, shape (num_events,), int64: the same number is the same session."""
-    user, time = histories.user_index(), histories.timestamp
-    known = time > np.iinfo(np.int64).min
-    gap = np.where(known[1:] & known[:-1], time[1:] - np.where(known, time, 0)[:-1], 0)
-    begins = (user[1:] != user[:-1]) | (gap > SESSION_GAP)
-    number: np.ndarray = np.concatenate([[0], np.cumsum(begins)])[: len(user)]
-    return number
+CANDIDATES = [
+    Pairing(affinity, popular, lent)
+    for popular, lent in ((100.0, 200.0), (1000.0, 1000.0))
+    for affinity in (4.0, 0.0, 1.0, 2.0, 6.0)
+]
 
 
 def complement_lists(
@@ -125,7 +39,7 @@ def complement_lists(
     tables = []
     for begin in range(0, len(item_index), BLOCK):
         items = item_index[begin : begin + BLOCK]
-        scores = torch.from_numpy(_scores(model, together, items))
+        scores = torch.from_numpy(_scores(together, items, *_likeness(model, items)))
         line, item, score = top_k(lambda first, last, rows=scores: rows[first:last], len(items), k)  # type: ignore[misc]
         columns = {
             c.ITEM_ID: item_ids[begin : begin + BLOCK].gather(line),
@@ -142,34 +56,58 @@ _EMPTY = pl.DataFrame(
 )
 
 
-def _scores(model: FittedModel, together: Together, items: np.ndarray) -> np.ndarray:
-    """Scores of every item for those asked about, the least where it is left out."""
+def choose_pairing(model: FittedModel) -> Pairing:
+    """What foresees best the last item of users from the one before it in the same session.
+
+    By the mean reciprocal rank, with the last event of those users forgotten; the usual where few sessions tell.
+    """
+    first, second, last = last_pairs(model.histories)
+    if len(first) < FEWEST:
+        return Pairing()
+    kept = evenly(len(first), min(MOST, max(FEWEST, round(WORK / len(model.items)))))
+    first, second = first[kept], second[kept]
+    together = Together.of(replace(model, histories=model.histories.without(last)))
+    found = dict.fromkeys(CANDIDATES, 0.0)
+    for begin in range(0, len(first), BLOCK):
+        items, following = first[begin : begin + BLOCK], second[begin : begin + BLOCK, None]
+        likeness = _likeness(model, items)
+        for pairing in CANDIDATES:
+            scores = _scores(replace(together, pairing=pairing), items, *likeness)
+            own = np.take_along_axis(scores, following, axis=1)
+            above = (scores > own).sum(axis=1) + ((scores == own).sum(axis=1) - 1) / 2
+            found[pairing] += float((np.isfinite(own[:, 0]) / (1 + above)).sum()) / len(first)
+    logger.info("mean reciprocal rank of the last item of %d sessions: %s", len(first), found)
+    return max(found, key=lambda pairing: found[pairing])
+
+
+def last_pairs(histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of users whose last two events are known to be of one session and two items: both, and the place of the last."""
+    last = histories.start[1:][histories.lengths > 1] - 1
+    first, second = histories.item_index[last - 1], histories.item_index[last]
+    time = histories.timestamp
+    known = time[last - 1] > np.iinfo(np.int64).min
+    near = known & (time[last] - np.where(known, time[last - 1], 0) <= SESSION_GAP) & (first != second)
+    return first[near], second[near], last[near]
+
+
+def _likeness(model: FittedModel, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines of items with every item, and the places of those nearest to each, itself left out, nearest first."""
     source = model.vectors.source
-    cosine = (source[torch.from_numpy(items).to(source.device)] @ source.T).cpu().numpy().astype(np.float64)
-    own = np.arange(len(items))
-    others = cosine.copy()
-    others[own, items] = -np.inf
-    near = np.argsort(-others, axis=1, kind="stable")[:, : min(ALIKE, len(model.items) - 1)]
-    probability = together.probabilities(items, near, np.take_along_axis(others, near, axis=1))
-    scores: np.ndarray = np.log(probability) + AFFINITY * cosine
+    cosine = source[torch.from_numpy(items).to(source.device)] @ source.T
+    others = cosine.clone()
+    others[torch.arange(len(items)), torch.from_numpy(items)] = -torch.inf
+    near = torch.topk(others, min(ALIKE, len(model.items) - 1)).indices
+    return cosine.cpu().numpy().astype(np.float64), near.cpu().numpy()
+
+
+def _scores(together: Together, items: np.ndarray, cosine: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Scores of every item for those asked about, the least where it is left out."""
+    probability = together.probabilities(items, near, np.take_along_axis(cosine, near, axis=1))
+    scores: np.ndarray = np.log(probability) + together.pairing.affinity * cosine
     if together.bought is not None:
         never = near[:, :SUBSTITUTES]
         with_it = np.take_along_axis(together.bought[items].toarray(), never, axis=1)
         line, place = np.nonzero(with_it == 0)
         scores[line, never[line, place]] = -np.inf
-    scores[own, items] = -np.inf
+    scores[np.arange(len(items)), items] = -np.inf
     return scores
-
-
-def _links(model: FittedModel) -> sparse.csr_array:
-    """1 for each edge of the graph between two items, both ways round."""
-    shape = len(model.items), len(model.items)
-    links = sparse.csr_array(shape)
-    for head, relation, tail in model.graph.edges:
-        if (head, tail) == (PRODUCT, PRODUCT):
-            place = model.items.index(model.graph.nodes[PRODUCT][ID])
-            first, second = place[model.graph.edge_index((head, relation, tail))]
-            known = (first >= 0) & (second >= 0) & (first != second)
-            ends = first[known], second[known]
-            links = links + sparse.coo_array((np.ones(int(known.sum())), ends), shape=shape).tocsr()
-    return sparse.csr_array(links + links.T)

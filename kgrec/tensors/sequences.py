@@ -86,6 +86,13 @@ class Histories:
             profile=profile,
         )
 
+    def without(self, place: np.ndarray) -> Histories:
+        """The histories without the events at some places."""
+        kept = np.delete(np.arange(len(self.item_index)), place)
+        lengths = np.bincount(self.user_index()[kept], minlength=self.num_users)
+        parts = {name: getattr(self, name)[kept] for name in ("item_index", "event_index", "timestamp")}
+        return replace(self, start=np.concatenate([[0], np.cumsum(lengths)]), **parts)
+
     def renumber(self, place: np.ndarray) -> Histories:
         """The events of some items alone, item i renamed to `place[i]`; -1 leaves it out."""
         item_index = place[self.item_index]

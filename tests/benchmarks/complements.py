@@ -3,10 +3,10 @@
     python tests/benchmarks/complements.py [DATASET] [--model SAVED] [--epochs 2] [--least 1] [--k 10]
 
 Leave-last-out: the test event of each user is the next item, the last event known before it the item asked about; pairs
-further apart than `kgrec.ranking.complements.SESSION_GAP` are no session and not asked. Beside it: the most popular
+further apart than `kgrec.ranking.together.SESSION_GAP` are no session and not asked. Beside it: the most popular
 items, `similar_items`, and the bare co-occurrence of two items in users' histories, as cosine. `--on validation` asks
-about the last known event and leaves it out of what is counted: the constants of `kgrec.ranking.complements` were
-chosen so. `--least` leaves out items with fewer events (a model of them all would take long).
+about the last known event and leaves it out of what is counted: `fit` chooses so what counts how much
+(`kgrec.ranking.complements.choose_pairing`). `--least` leaves out items with fewer events (a model of them all would take long).
 Intervals are of 95%, over the pairs.
 """
 
@@ -24,8 +24,8 @@ from scipy import sparse
 import kgrec
 from kgrec.data import columns as c
 from kgrec.models.fitted import FittedModel
-from kgrec.ranking.complements import SESSION_GAP, Together, complement_lists
-from kgrec.tensors.sequences import Histories
+from kgrec.ranking.complements import complement_lists, last_pairs
+from kgrec.ranking.together import SESSION_GAP, Together
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +48,11 @@ def main() -> None:
         config = kgrec.RecommenderConfig(epochs=args.epochs, use_item_weights=False, use_scoring=False)
         recommender = kgrec.KGRecommender(config).fit(split.train, validation=split.validation)
     model = recommender.model_
-    item, following = asked(model, split) if args.on == "test" else last_known(model)
+    if args.on == "test":
+        item, following = asked(model, split)
+    else:
+        item, following, last = last_pairs(model.histories)
+        model.histories = model.histories.without(last)
     known = model.histories.lengths.sum()
     print(f"{args.dataset.name}, {args.on}: {len(item):,} pairs in one session, {known:,} known events")
     with pl.Config(tbl_width_chars=120, float_precision=4, tbl_hide_dataframe_shape=True):
@@ -78,24 +82,6 @@ def asked(model: FittedModel, split: kgrec.Split) -> tuple[np.ndarray, np.ndarra
     item = model.histories.item_index[last]
     near = (time - model.histories.timestamp[last] <= SESSION_GAP) & (item != following)
     return item[near], following[near]
-
-
-def last_known(model: FittedModel) -> tuple[np.ndarray, np.ndarray]:
-    """The same of the last two events known of each user; the last is then forgotten."""
-    histories = model.histories
-    last = histories.start[1:][histories.lengths > 1] - 1
-    first, second = histories.item_index[last - 1], histories.item_index[last]
-    near = (histories.timestamp[last] - histories.timestamp[last - 1] <= SESSION_GAP) & (first != second)
-    model.histories = without(histories, last)
-    return first[near], second[near]
-
-
-def without(histories: Histories, place: np.ndarray) -> Histories:
-    """The histories without some events."""
-    kept = np.delete(np.arange(len(histories.item_index)), place)
-    lengths = np.bincount(histories.user_index()[kept], minlength=histories.num_users)
-    parts = {name: getattr(histories, name)[kept] for name in ("item_index", "event_index", "timestamp")}
-    return dataclasses.replace(histories, start=np.concatenate([[0], np.cumsum(lengths)]), **parts)
 
 
 def measure(

@@ -11,7 +11,8 @@ import pytest
 import kgrec
 from kgrec.errors import UnknownIdError
 from kgrec.models.fitted import FittedModel
-from kgrec.ranking.complements import DECAY, Together, complement_lists, event_pairs, sessions
+from kgrec.ranking.complements import choose_pairing, complement_lists, last_pairs
+from kgrec.ranking.together import DECAY, Pairing, Together, event_pairs, sessions
 from kgrec.tensors.sequences import EVENT_NAMES, Histories
 from tests.tiny import ITEMS, SMALL, checkerboard
 
@@ -123,3 +124,38 @@ def test_complements_of_a_fitted_model_are_ranked_lists_without_the_item(fitted:
 def test_complements_of_an_unknown_item_say_so(fitted: kgrec.KGRecommender) -> None:
     with pytest.raises(UnknownIdError, match="complements: unknown item_ids 'nothing'"):
         fitted.complements(["nothing"])
+
+
+def test_last_pairs_are_of_one_session_and_two_items() -> None:
+    lists = [[(3, 0, VIEW), (0, 10, VIEW), (5, 60, BUY)], [(1, 0, VIEW), (2, 9000, VIEW)], [(1, 0, VIEW), (1, 9, VIEW)]]
+    histories = _histories([*lists, [(1, UNKNOWN, VIEW), (2, 5, VIEW)], [(4, 1, VIEW)], []])
+    first, second, last = last_pairs(histories)
+    assert (first.tolist(), second.tolist(), last.tolist()) == ([0], [5], [2])
+    assert histories.without(last).item_index.tolist() == [3, 0, 1, 2, 1, 1, 1, 2, 4]
+    assert histories.without(last).start.tolist() == [0, 2, 4, 6, 8, 9, 9]
+
+
+def test_pairing_counts_likeness_where_sessions_hold_like_items_and_not_where_they_do_not(
+    fitted: kgrec.KGRecommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kgrec.ranking.complements.SUBSTITUTES", 0)
+    source = fitted.model_.vectors.source
+    cosine = (source @ source.T).fill_diagonal_(-2.0).numpy()
+    like, unlike = cosine.argmax(1), np.where(np.eye(12), 2.0, cosine).argmin(1)
+
+    def sessions_of(other: np.ndarray) -> list[list[tuple[int, int, int]]]:
+        return [[(item, 0, VIEW), (int(other[item]), 60, VIEW)] for item in range(12) for _ in range(10)]
+
+    assert choose_pairing(_with(fitted.model_, sessions_of(like))).affinity >= 4.0
+    assert choose_pairing(_with(fitted.model_, sessions_of(unlike))).affinity == 0.0
+    assert choose_pairing(_with(fitted.model_, sessions_of(unlike)[:90])) == Pairing()
+
+
+def test_fit_keeps_the_pairing_and_complements_go_by_it(fitted: kgrec.KGRecommender) -> None:
+    model = fitted.model_
+    assert Pairing(**model.about["complements"]) == choose_pairing(model)
+    other = {"affinity": 0.0, "popular": 1e9, "lent": 1e9}
+    changed = dataclasses.replace(model, about={**model.about, "complements": other})
+    together = Together.of(changed)
+    scores = complement_lists(changed, together, pl.Series(["i00"]), np.array([0]), 3)["score"]
+    np.testing.assert_allclose(scores.exp().to_list(), np.sort(together.popular[1:])[::-1][:3], rtol=1e-2)
