@@ -35,6 +35,8 @@ def add_repeats(model: FittedModel, wanted: pl.DataFrame | None, previous: Fitte
         model.repeats = _choose(model, Wanted.of(model, wanted, MOST_USERS, once=True), rate)
     elif previous is not None and previous.repeats is not None:
         model.repeats = RepeatWeights(previous.repeats.weight, rate)
+    weight = None if model.repeats is None else dict(zip(FEATURES, model.repeats.weight.tolist(), strict=True))
+    model.about["repeats"] = weight
 
 
 def _choose(model: FittedModel, wanted: Wanted, rate: np.ndarray) -> RepeatWeights | None:
