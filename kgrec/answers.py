@@ -198,7 +198,7 @@ class Answers:
         -------
         polars.DataFrame
             Columns item_id, complement_item_id, rank (from 1), score (the logarithm of how likely the item is beside
-            this one, and their cosine; higher is better).
+            this one, and their cosine as far as it foresaw sessions in `fit`; higher is better).
 
         Raises
         ------

@@ -48,8 +48,8 @@ def learn(
         graph = KnowledgeGraph.from_dataset(train)
     elif not isinstance(graph, KnowledgeGraph):
         graph = graph.read_graph()
-    wanted = None if validation is None else validation.interactions
-    watched, others = parts_by_user(wanted) if wanted is not None and wanted.height else (None, None)
+    wanted = None if validation is None or not validation.interactions.height else validation.interactions
+    watched, others = (None, None) if wanted is None else parts_by_user(wanted)
     model, data = fit_model(
         train,
         graph,

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.tiny import checkerboard, tiny_items
@@ -106,6 +107,10 @@ def test_evaluate_writes_lists_that_score_as_it_prints(trained: Path, shop: Path
     last = dict(events.select("user_id", "item_id").iter_rows())  # the last row of a user stays
     hits = sum(last[row["user_id"]] == row["item_id"] for row in rows if int(row["rank"]) <= 3)
     assert f"{recall:.4f}" == f"{hits / len(last):.4f}"
+    had = set(events.select("user_id", "item_id").iter_rows()) - set(last.items())
+    assert not had & {(row["user_id"], row["item_id"]) for row in rows}
+    run("evaluate.py", trained, shop, "--split", "leave_last_out", "--out", out, "-k", 12, "--keep-seen")
+    assert had <= set(pl.read_csv(out).select("user_id", "item_id").iter_rows())  # all items are listed
 
 
 def test_recommend_prints_titles_and_reasons(trained: Path) -> None:

@@ -31,9 +31,10 @@ def blend(
     data : HeteroData
         The graph with the texts that the network was given.
     wanted : frame of interactions, optional
-        Of the validation part: they choose. None: what held for `previous`, or the defaults of the closed form alone.
+        Of the validation part: they say what new items get. None: what held for `previous`, or nothing.
     untouched : frame of interactions, optional
-        Those of them that did not choose when the network's training ends: they choose what it is weighed against.
+        Those of them that choose all else: not those that said when the training ends, where there are enough. None:
+        what held for `previous`, or the defaults of the closed form alone.
     previous : FittedModel, optional
         Went before: its settings of the closed form hold, since choosing them fits it many times.
     """
@@ -45,4 +46,4 @@ def blend(
         add_closed_form(model, data, chosen, before.get("closed_form"))
     add_popularity(model, chosen, before.get("popularity"))
     place_new_items(model, wanted, previous)
-    add_repeats(model, wanted, previous)
+    add_repeats(model, chosen, previous)

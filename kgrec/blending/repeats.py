@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 import torch
 from scipy.optimize import minimize
 from torch import Tensor
@@ -19,20 +18,19 @@ from kgrec.tensors.sequences import Histories
 
 logger = logging.getLogger(__name__)
 
-MOST_USERS = 3_000
 BLOCK = 256
 SHARPNESS = (0.03, 0.06, 0.12, 0.25, 0.5, 0.7, 1.0, 1.4)  # of the scores as logits; they were made to rank, no more
 RIDGE = 1.0  # on all weights but the first
 
 
-def add_repeats(model: FittedModel, wanted: pl.DataFrame | None, previous: FittedModel | None = None) -> None:
-    """Give `model` its `repeats`, in place: the weights that rank the validation events best, or None.
+def add_repeats(model: FittedModel, wanted: Wanted | None, previous: FittedModel | None = None) -> None:
+    """Give `model` its `repeats`, in place: the weights that rank what is wanted best, or None.
 
-    Without a validation part, what it said of a `previous` model holds.
+    Where nothing is wanted, what held for a `previous` model holds.
     """
     rate = item_rates(model.histories, len(model.items))
     if wanted is not None:
-        model.repeats = _choose(model, Wanted.of(model, wanted, MOST_USERS, once=True), rate)
+        model.repeats = _choose(model, wanted, rate)
     elif previous is not None and previous.repeats is not None:
         model.repeats = RepeatWeights(previous.repeats.weight, rate)
     weight = None if model.repeats is None else dict(zip(FEATURES, model.repeats.weight.tolist(), strict=True))
@@ -40,23 +38,37 @@ def add_repeats(model: FittedModel, wanted: pl.DataFrame | None, previous: Fitte
 
 
 def _choose(model: FittedModel, wanted: Wanted, rate: np.ndarray) -> RepeatWeights | None:
-    """The likeliest weights at the sharpness that ranks best, seen items among the others; None: better without."""
-    tried = {sharpness: RepeatWeights(weight, rate) for sharpness, weight in likeliest(model, wanted, rate).items()}
-    if not tried:
+    """The likeliest weights at the sharpness that ranks best, seen items among the others; None: better without.
+
+    The sharpness is chosen by weights that are fitted to every second user and rank for the others.
+    """
+    halves = [wanted.only(np.arange(len(wanted.users)) % 2 == half) for half in (0, 1)]
+    fitted = [likeliest(model, half, rate) for half in halves]
+    if not all(fitted):
         return None
+    found: dict[float | None, float] = {}
+    for half, weights in zip(halves, reversed(fitted), strict=True):
+        for sharpness, ndcg in _ndcg(model, half, weights, rate).items():
+            found[sharpness] = found.get(sharpness, 0.0) + ndcg * len(half.users) / len(wanted.users)
+    logger.info("validation ndcg@%d of lists with seen items by sharpness of the weights of repeats: %s", K, found)
+    best = max(found, key=lambda sharpness: found[sharpness])
+    return None if best is None else RepeatWeights(likeliest(model, wanted, rate)[best], rate)
+
+
+def _ndcg(
+    model: FittedModel, wanted: Wanted, weights: dict[float, np.ndarray], rate: np.ndarray
+) -> dict[float | None, float]:
+    """NDCG@K of lists that may hold seen items, for each sharpness; None: without weights."""
 
     def candidates(vectors: Tensor, histories: Histories) -> Iterator[tuple[float | None, Tensor]]:
         scores = model.scores(vectors, histories)
         yield None, scores.clone()
-        for sharpness, repeats in tried.items():
+        for sharpness, weight in weights.items():
             one = scores.clone()
-            repeats.add_scores(one, histories)
+            RepeatWeights(weight, rate).add_scores(one, histories)
             yield sharpness, one
 
-    found = ndcg_of_each(model, wanted, candidates, filter_seen=False)
-    logger.info("validation ndcg@%d of lists with seen items by sharpness of the weights of repeats: %s", K, found)
-    best = max(found, key=lambda sharpness: found[sharpness])
-    return None if best is None else tried[best]
+    return ndcg_of_each(model, wanted, candidates, filter_seen=False)
 
 
 def likeliest(model: FittedModel, wanted: Wanted, rate: np.ndarray) -> dict[float, np.ndarray]:
@@ -99,7 +111,7 @@ class _Events:
 
     new: np.ndarray  # logarithm of the sum of exp(logit) over the items that each user hasn't had, shape (num_users,)
     had: np.ndarray  # logit of each pair of user and item had, shape (num_pairs,)
-    line: np.ndarray  # the user of each pair
+    line: np.ndarray  # the user of each pair, ascending
     value: np.ndarray  # the features of each pair
     count: np.ndarray  # events of each user
     came: np.ndarray  # events of each pair
@@ -109,7 +121,8 @@ class _Events:
         added = self.value @ weight
         logit = self.had + added
         top = self.new.copy()
-        np.maximum.at(top, self.line, logit)
+        begin = np.flatnonzero(np.diff(self.line, prepend=-1))  # of each user that has had something
+        top[self.line[begin]] = np.maximum(top[self.line[begin]], np.maximum.reduceat(logit, begin))
         share = np.exp(logit - top[self.line])
         total = np.exp(self.new - top) + np.bincount(self.line, share, minlength=len(top))
         loss = self.count @ (top + np.log(total)) - self.came @ added

@@ -71,13 +71,19 @@ class Wanted:
         kept, line = np.unique(self.line[known], return_inverse=True)
         return Wanted(self.users[kept], line, place[self.item[known]])
 
+    def only(self, users: np.ndarray) -> Wanted:
+        """The same for some of the users, shape (num_users,), bool."""
+        place = np.cumsum(users) - 1
+        inside = users[self.line]
+        return Wanted(self.users[users], place[self.line[inside]], self.item[inside])
+
     def block(self, begin: int, end: int) -> Wanted:
-        """The same for some of the users."""
+        """The same for a range of the users."""
         inside = (self.line >= begin) & (self.line < end)
         return Wanted(self.users[begin:end], self.line[inside] - begin, self.item[inside])
 
     def ndcg(self, score_rows: ScoreRows, seen: Histories | None) -> float:
-        """NDCG@K of full rankings, the items of the histories (of `users`) left out; each event once."""
+        """NDCG@K of full rankings, the items of the histories `seen` (of `users`) left out; each event once."""
         pairs = None if seen is None else (seen.user_index(), seen.item_index)
         line, item, _ = top_k(score_rows, len(self.users), K, seen=pairs)
         size = int(max(item.max(initial=0), self.item.max(initial=0))) + 1
@@ -93,7 +99,10 @@ def ndcg_of_each(
     *,
     filter_seen: bool = True,
 ) -> dict[Candidate, float]:
-    """NDCG@K of each candidate, which are given as scores of some users at a time: fresh tensors, written to."""
+    """NDCG@K of each candidate, which are given as scores of some users at a time: fresh tensors, written to.
+
+    The items of their histories are left out if `filter_seen`.
+    """
     total: dict[Candidate, float] = {}
     for begin in range(0, len(wanted.users), BLOCK):
         part = wanted.block(begin, begin + BLOCK)

@@ -121,12 +121,12 @@ class Explainer:
         return Change(fused={one: self.without.fused_without(one, text=True) for one in sorted(read)})
 
     def _seen(self, asked: ItemScore) -> list[_Seen]:
-        """The items among the user's last events, the most recent first."""
+        """The items among the user's last events, the most recent first; the one asked about whenever it came."""
         history, recent = asked.history, asked.num_events - self.model.config.history_length
         events: dict[int, list[int]] = {}
         for place in range(asked.num_events - 1, -1, -1):
             one = int(history.item_index[place])
-            if one in events or place >= recent:
+            if one in events or place >= recent or one == asked.item:
                 events.setdefault(one, []).append(place)
         ids = self.model.items.take(np.array(list(events), dtype=np.int64))
         return [

@@ -128,9 +128,8 @@ class Explanation:
         path = next((path for path in self.paths if path.drop > 0), None)
         mattered = next(iter(self.influences), None)
         if mattered is not None and mattered.item_id == self.item_id:
-            return f"because you {_did(mattered.event)} it " + (
-                f"{mattered.times} times" if mattered.times > 1 else "before"
-            )
+            often = f", the last of {mattered.times} times that you chose it" if mattered.times > 1 else ""
+            return f"because you {_did(mattered.event)} it before{often}"
         if path is not None:
             other = mattered is not None and mattered.item_id != path.from_id
             more = f"; what counted most is that you {_did(mattered.event)} '{mattered.title}'" if other else ""  # type: ignore[union-attr]

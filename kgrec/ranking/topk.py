@@ -65,13 +65,13 @@ def _batches(
             scores[rows, torch.from_numpy(seen[1][left:right]).to(scores.device)] = -torch.inf
         if allowed is not None:
             scores[:, torch.from_numpy(~allowed).to(scores.device)] = -torch.inf
-        best, items = _sorted_top(scores, min(k, scores.shape[1]))
+        best, items = sorted_top(scores, min(k, scores.shape[1]))
         keep = np.isfinite(best)
         user = np.broadcast_to(np.arange(begin, end)[:, None], best.shape)
         yield user[keep], items[keep], best[keep]
 
 
-def _sorted_top(scores: Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
+def sorted_top(scores: Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k best of each row, ties by index: where the last place is tied with one left out, by a full stable sort."""
     best, items = torch.topk(scores, min(k + 1, scores.shape[1]), dim=1)
     if best.shape[1] > k:

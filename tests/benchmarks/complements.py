@@ -6,8 +6,8 @@ Leave-last-out: the test event of each user is the next item, the last event kno
 further apart than `kgrec.ranking.together.SESSION_GAP` are no session and not asked. Beside it: the most popular
 items, `similar_items`, and the bare co-occurrence of two items in users' histories, as cosine. `--on validation` asks
 about the last known event and leaves it out of what is counted: `fit` chooses so what counts how much
-(`kgrec.ranking.complements.choose_pairing`). `--least` leaves out items with fewer events (a model of them all would take long).
-Intervals are of 95%, over the pairs.
+(`kgrec.ranking.complements.choose_pairing`). `--least` leaves out items with fewer events (a model of them all takes
+long). Intervals are of 95%, over the pairs.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from torch import Tensor
 import kgrec
 from kgrec.data import columns as c
 from kgrec.evaluation.metrics import ranking_metrics
-from kgrec.models.fitted import FittedModel
+from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.models.repeats import Pairs
 from kgrec.ranking.lists import model_lists, ranked_lists
 from kgrec.tensors.sequences import Histories
@@ -64,7 +64,8 @@ def measure(model: FittedModel, part: kgrec.Dataset, seed: int) -> None:
     wanted = part.interactions
     users = wanted[c.USER_ID].unique(maintain_order=True)
     histories = model.histories_of(part.history, Vocabulary(users))
-    popular = np.log1p(model.histories.item_counts(len(model.items)))
+    known = model.items.index(interactions_of(part.history)[c.ITEM_ID])
+    popular = np.log1p(np.bincount(known[known >= 0], minlength=len(model.items)))
     without = dataclasses.replace(model, repeats=None, _known=None)
 
     def popularity(begin: int, end: int) -> Tensor:
@@ -99,7 +100,7 @@ def _had(histories: Histories, num_items: int) -> Tensor:
     """Far above any popularity: how often each user has had each item, then how lately."""
     pairs = Pairs.of(histories)
     found = torch.zeros(histories.num_users, num_items, dtype=torch.float64)
-    value = torch.from_numpy(1e6 * pairs.times + 1e3 / pairs.age)
+    value = torch.from_numpy(1e9 * pairs.times - 1e3 * pairs.age)
     found[torch.from_numpy(pairs.line), torch.from_numpy(pairs.item)] = value
     return found
 

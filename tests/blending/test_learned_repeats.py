@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import kgrec
-from kgrec.blending.repeats import likeliest
+from kgrec.blending.repeats import add_repeats, likeliest
 from kgrec.blending.wanted import Wanted
 from kgrec.models.repeats import Pairs, features
 from tests.tiny import SMALL, checkerboard
@@ -68,6 +68,29 @@ def test_nothing_is_learned_where_nobody_takes_a_thing_again(split: kgrec.Split)
     assert kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train).model_.repeats is None
 
 
+def test_weights_that_help_some_users_and_not_the_others_are_left_out(fitted: kgrec.KGRecommender) -> None:
+    model = dataclasses.replace(fitted.model_, repeats=None, _known=None)
+    had = [np.unique(model.histories.of(user)) for user in range(60)]
+    new = [np.setdiff1d(np.arange(12), items) for items in had]
+    even = np.arange(60) % 2 == 0
+    item = np.array(
+        [(items if takes_again else others)[0] for items, others, takes_again in zip(had, new, even, strict=True)]
+    )
+    item[1] = had[1][0]
+    opposed = Wanted(np.arange(60), np.arange(60), item)
+    assert likeliest(model, opposed.only(even), np.zeros(12))
+    assert likeliest(model, opposed.only(~even), np.zeros(12))
+    add_repeats(model, opposed)
+    assert model.repeats is None
+    assert model.about["repeats"] is None
+
+
+def test_some_of_the_wanted_keep_their_events() -> None:
+    wanted = Wanted(np.array([3, 5, 8]), np.array([0, 1, 1, 2]), np.array([7, 2, 4, 9]))
+    some = wanted.only(np.array([False, True, True]))
+    assert (some.users.tolist(), some.line.tolist(), some.item.tolist()) == ([5, 8], [0, 0, 1], [2, 4, 9])
+
+
 def test_repeats_are_saved_and_new_items_join_them(fitted: kgrec.KGRecommender, tmp_path: Path) -> None:
     fitted.save(tmp_path)
     loaded = kgrec.KGRecommender.load(tmp_path, device="cpu")
@@ -77,10 +100,14 @@ def test_repeats_are_saved_and_new_items_join_them(fitted: kgrec.KGRecommender, 
     assert "new" in loaded.recommend([user], k=3, filter_seen=False)["item_id"].to_list()
 
 
-def test_a_warm_start_keeps_the_weights(fitted: kgrec.KGRecommender, split: kgrec.Split) -> None:
+@pytest.mark.parametrize("told", [False, True], ids=["no validation", "a validation part that tells nothing"])
+def test_a_warm_start_keeps_the_weights(fitted: kgrec.KGRecommender, split: kgrec.Split, told: bool) -> None:
+    disliked = split.validation.events.select("user_id", "item_id", "timestamp", label=0)
+    nothing = kgrec.Dataset(items=split.train.items, events=disliked)
+    validation = nothing if told else None
     warm = kgrec.KGRecommender(CONFIG, device="cpu")
     warm._model = fitted.model_
-    warm.fit(split.train, warm_start=True)
+    warm.fit(split.train, validation, warm_start=True)
     assert warm.model_.repeats is not None
     assert fitted.model_.repeats is not None
     assert warm.model_.repeats.weight.tolist() == fitted.model_.repeats.weight.tolist()
@@ -88,6 +115,13 @@ def test_a_warm_start_keeps_the_weights(fitted: kgrec.KGRecommender, split: kgre
 
 def test_an_item_recommended_again_says_so(fitted: kgrec.KGRecommender) -> None:
     first = fitted.recommend(k=1, filter_seen=False).row(0, named=True)
-    reason = fitted.explain(first["user_id"], first["item_id"]).reason
-    assert reason.startswith("because you ")
-    assert reason.endswith(" times")
+    user, item = first["user_id"], first["item_id"]
+    model = fitted.model_
+    times = int((model.histories.of(int(model.users.index([user])[0])) == model.items.index([item])[0]).sum())
+    again = f"because you clicked it before, the last of {times} times that you chose it"
+    assert fitted.explain(user, item).reason == again
+    longer = kgrec.KGRecommender(CONFIG, device="cpu")
+    longer._model = dataclasses.replace(model, _known=None)
+    others = [other for other in model.items.ids if other != item][: CONFIG.history_length]
+    longer.update({"user_id": [user] * len(others), "item_id": others})  # what is read no longer holds the item
+    assert longer.explain(user, item).reason == again

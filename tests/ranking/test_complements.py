@@ -151,11 +151,16 @@ def test_pairing_counts_likeness_where_sessions_hold_like_items_and_not_where_th
     assert choose_pairing(_with(fitted.model_, sessions_of(unlike)[:90])) == Pairing()
 
 
-def test_fit_keeps_the_pairing_and_complements_go_by_it(fitted: kgrec.KGRecommender) -> None:
-    model = fitted.model_
-    assert Pairing(**model.about["complements"]) == choose_pairing(model)
+def test_fit_keeps_the_pairing_and_complements_go_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = checkerboard(120)
+    minutes = shop.events.with_columns(pl.col("timestamp") // 10)  # one session each
+    shop = kgrec.Dataset(items=shop.items, events=minutes)
+    model = kgrec.KGRecommender(dataclasses.replace(SMALL, epochs=2), device="cpu").fit(shop).model_
+    assert len(last_pairs(model.histories)[0]) == 120
+    assert Pairing(**model.about["complements"]) == choose_pairing(model) != Pairing()
     other = {"affinity": 0.0, "popular": 1e9, "lent": 1e9}
     changed = dataclasses.replace(model, about={**model.about, "complements": other})
+    monkeypatch.setattr("kgrec.ranking.complements.SUBSTITUTES", 0)
     together = Together.of(changed)
     scores = complement_lists(changed, together, pl.Series(["i00"]), np.array([0]), 3)["score"]
     np.testing.assert_allclose(scores.exp().to_list(), np.sort(together.popular[1:])[::-1][:3], rtol=1e-2)
