@@ -69,7 +69,8 @@ def learn(
     elif previous is not None and previous.scoring is not None and config.use_scoring:
         model.scoring = replace(previous.scoring, features=None)
     clicks = train.events.clear() if validation is None else validation.events
-    fit_search(model, data, train.queries, clicks, seed=seed)
+    held = previous if validation is None else None
+    fit_search(model, data, train.queries, clicks, seed=seed, previous=held)
     _remember(model, train, validation)
     model.about["complements"] = asdict(choose_pairing(model))
     return model

@@ -87,7 +87,9 @@ class KGRecommender(Answers):
         warm_start : bool
             Go on from the model as it is, fitted or loaded, where it knows the same nodes, users and items: for
             `config.warm_epochs` passes at most, by smaller steps, with the closed form's settings of then. Without
-            validation all else that it chose then holds too: shares of the score, popularity, what new items get.
+            validation all else that it chose then holds too: shares of the score, popularity, what new items get, the
+            scoring module and what search learned. `fit(split.known, warm_start=True)` after a `fit` with validation
+            so takes in the validation events, before what is still to come is ranked.
         checkpoint : path, optional
             File to keep the state of the training in: after each look at validation, without one after each epoch.
         resume : bool

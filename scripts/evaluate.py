@@ -43,6 +43,9 @@ def main() -> None:
         print("note: this dataset is not the one of the run (another fingerprint)")
     if trained_on and (trained_on["split"]["method"], trained_on["split"]["seed"]) != (args.split, seed):
         print("note: the run was trained on another split: this part may hold events that it was trained on")
+    knows_part = bool(trained_on.get("refit")) and args.part == "validation"
+    if knows_part:
+        print("note: in the end this model was also trained on the validation part")
     part = split.parts[args.part]
     metrics = recommender.evaluate(part, args.k, filter_seen=not args.keep_seen)
     for name, value in metrics.items():
@@ -57,7 +60,7 @@ def main() -> None:
         lists.write_csv(partial)
         partial.replace(args.out)
         print(f"{lists.height:,} rows written to {args.out}")
-    if trained_on:
+    if trained_on and not knows_part:
         trained_on["metrics"][args.part] = metrics
         about.write_text(json.dumps(trained_on, indent=2), "utf-8")
 

@@ -5,6 +5,7 @@ examples:
   python scripts/train.py data/shop --split temporal --out runs/shop
   python scripts/train.py DATASET --split leave_last_out --out runs/beauty --seed 1
   python scripts/train.py DATASET --split random --out runs/no-text --set use_text=false embedding_dim=64
+  python scripts/train.py DATASET --split temporal --out runs/shop --refit    # in the end on validation too
   python scripts/train.py DATASET --split temporal --out runs/shop --resume   # after a kill: goes on where it was
   torchrun --nproc-per-node 2 scripts/train.py DATASET --split temporal --out runs/shop --precision bf16
 """
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="run folder to write")
     parser.add_argument("--seed", type=int, default=0, help="of the split and the training (default: 0)")
     parser.add_argument("--device", help="cpu, cuda, ... (default: CUDA when there)")
+    parser.add_argument("--refit", action="store_true", help="in the end also train on the validation part, briefly")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the run folder, if any")
     parser.add_argument("--tracker", choices=("tensorboard", "mlflow", "wandb"), help="where to log the training to")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="(default: fp32)")
@@ -56,39 +58,45 @@ def main() -> None:
         with kgrec.open_graph(args.graph) as store:
             graph = store.read_graph()
     args.out.mkdir(parents=True, exist_ok=True)
+    how = {"graph": graph, "precision": args.precision, "deterministic": args.deterministic, "progress": True}
     checkpoint = args.out / "training.safetensors"
     recommender.fit(
         split.train,
         validation=split.validation,
-        graph=graph,
         checkpoint=checkpoint,
         resume=args.resume,
         tracker=args.tracker,
-        precision=args.precision,
-        deterministic=args.deterministic,
-        progress=True,
+        **how,
     )
+    about = dict(recommender.model_.about)
     fitted = time.perf_counter()
+    metrics = {}
+    if is_first:
+        metrics = recommender.evaluate(split.validation) if split.validation.interactions.height else {}
+        draw_curves(recommender, split, args.out)
+    if args.refit:
+        recommender.fit(split.known, warm_start=True, **how)
     if not is_first:
         return
-    metrics = recommender.evaluate(split.validation) if split.validation.interactions.height else {}
     recommender.save(args.out)
     checkpoint.unlink(missing_ok=True)
-    draw_curves(recommender, split, args.out)
-    about = {
+    run = {
         "dataset": {"name": args.dataset.resolve().name, "fingerprint": dataset.fingerprint()},
         "split": {"method": args.split, "seed": args.seed, "parts": split.report().to_dicts()},
         "config": config.to_dict(),
         "seed": args.seed,
-        **{key: recommender.model_.about[key] for key in ("device", "processes", "precision", "versions", "training")},
+        "refit": args.refit,
+        **{key: about[key] for key in ("device", "processes", "precision", "versions", "training")},
         "click_basis": recommender.model_.click_basis,
         "seconds": {"fit": round(fitted - begun, 2), "all": round(time.perf_counter() - begun, 2)},
         "metrics": {"validation": metrics},
     }
-    (args.out / "run.json").write_text(json.dumps(about, indent=2), "utf-8")
-    print(f"trained in {fitted - begun:.0f} s, best epoch {recommender.model_.about['training']['best_epoch']}")
+    (args.out / "run.json").write_text(json.dumps(run, indent=2), "utf-8")
+    print(f"trained in {fitted - begun:.0f} s, best epoch {about['training']['best_epoch']}")
     for name, value in metrics.items():
         print(f"validation {name:12} {value:.4f}")
+    if args.refit:
+        print("then trained on the validation part too: the model in the run folder knows its events")
     print(f"run folder: {args.out}")
 
 

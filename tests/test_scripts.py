@@ -11,7 +11,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
 
+import kgrec
 from tests.tiny import checkerboard, tiny_items
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +55,26 @@ def test_train_writes_a_run_folder_that_says_everything(trained: Path) -> None:
     assert not (trained / "training.safetensors").exists()  # of use until the model is saved
     for picture in ("learning_curves.png", "reliability_validation.png"):
         assert (trained / picture).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_train_with_refit_ends_with_a_model_that_also_learned_from_the_validation_part(
+    trained: Path, shop: Path, tmp_path: Path
+) -> None:
+    printed = run(
+        "train.py", shop, "--split", "leave_last_out", "--out", tmp_path, "--seed", 2, "--refit", "--set", *FAST
+    )
+    once, again = (json.loads((folder / "run.json").read_text("utf-8")) for folder in (trained, tmp_path))
+    assert "trained on the validation part too" in printed
+    assert (once["refit"], again["refit"]) == (False, True)
+    assert again["metrics"] == once["metrics"]  # of the model as it was before
+    weights = [kgrec.KGRecommender.load(folder, device="cpu").model_.item_weights for folder in (trained, tmp_path)]
+    assert weights[0] is not None
+    assert weights[1] is not None
+    assert not torch.equal(weights[0].value, weights[1].value)
+    assert "also trained on the validation part" in run(
+        "evaluate.py", tmp_path, shop, "--split", "leave_last_out", "--part", "validation"
+    )
+    assert json.loads((tmp_path / "run.json").read_text("utf-8"))["metrics"] == again["metrics"]
 
 
 @pytest.mark.timeout(280)

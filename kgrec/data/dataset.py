@@ -252,6 +252,13 @@ class Split:
         """The three datasets by name."""
         return {c.TRAIN: self.train, c.VALIDATION: self.validation, c.TEST: self.test}
 
+    @property
+    def known(self) -> Dataset:
+        """What comes before the test part, train and validation in one: for a last training once all is chosen."""
+        events = self.test.history
+        assert events is not None
+        return Dataset.from_content(replace(self.train._content, events=events))
+
     def report(self) -> pl.DataFrame:
         """One line per part: columns `part, events, interactions, users, items, known_pairs, new_users`.
 

@@ -62,7 +62,15 @@ def text_settings(model: FittedModel, data: HeteroData) -> SearchSettings:
     return SearchSettings(None if vectors is None else torch.from_numpy(vectors).half().to(model.device))
 
 
-def fit_search(model: FittedModel, data: HeteroData, queries: pl.DataFrame, clicks: pl.DataFrame, *, seed: int) -> None:
+def fit_search(
+    model: FittedModel,
+    data: HeteroData,
+    queries: pl.DataFrame,
+    clicks: pl.DataFrame,
+    *,
+    seed: int,
+    previous: FittedModel | None = None,
+) -> None:
     """Give the model its search: text vectors, and what queries and clicks can teach.
 
     The weights of a score's parts and the encoder of queries are learned from `queries`, each chosen by queries that it
@@ -75,8 +83,14 @@ def fit_search(model: FittedModel, data: HeteroData, queries: pl.DataFrame, clic
     queries : frame with columns query, item_id, relevance
     clicks : frame with columns user_id, item_id, query
         Of a part that the ranker was not trained on.
+    previous : FittedModel, optional
+        What it learned, if anything, holds.
     """
     model.search = text_settings(model, data)
+    if previous is not None and previous.search is not None and "search" in previous.about:
+        model.search = replace(model.search, weights=previous.search.weights, adapter=previous.search.adapter)
+        model.about["search"] = previous.about["search"]
+        return
     answers = answers_of(model, queries, np.random.default_rng(np.random.SeedSequence([seed, *b"queries"])))
     asked = _clicks(model, clicks, seed)
     if len(answers) < FEWEST and len(asked) < FEWEST:

@@ -331,6 +331,9 @@ def test_split_history_holds_the_events_of_earlier_parts_in_order() -> None:
     assert split.test.history is not None
     assert split.validation.history["item_id"].to_list() == ["a", "b"]
     assert split.test.history["item_id"].to_list() == ["c", "a", "b"]
+    assert split.known.events.equals(split.test.history)
+    assert split.known.items.equals(whole.items)
+    assert split.known.history is None
 
 
 def test_split_report_counts_known_pairs_and_new_users() -> None:

@@ -93,6 +93,20 @@ def test_queries_teach_what_their_words_mean(colour_words: Dataset) -> None:
     assert set(taught.search("azure goods", k=2)["item_id"]) != set("be")
 
 
+def test_warm_start_without_a_validation_part_keeps_what_search_learned(colour_words: Dataset) -> None:
+    split = colour_words.split("random", ratio=(0.6, 0.2, 0.2))
+    recommender = KGRecommender(replace(SMALL, epochs=1, warm_epochs=1), device="cpu").fit(split.train)
+    before = recommender.model_
+    assert before.search is not None
+    learned = SearchSettings(before.search.text, before.search.weights | {"personal": 0.77}, before.search.adapter)
+    before.search = learned
+    before.about["search"]["personal"] = 0.77
+    after = recommender.fit(split.known, warm_start=True).model_
+    assert after.search is not None
+    assert after.search.weights == learned.weights
+    assert after.about["search"] == before.about["search"]
+
+
 def test_same_seed_teaches_the_same(colour_words: Dataset) -> None:
     config = replace(SMALL, epochs=1)
     first, second = (KGRecommender(config, device="cpu").fit(colour_words).model_.search for _ in range(2))
