@@ -1,6 +1,6 @@
 """What it is worth to train on the validation events too, once they have chosen.
 
-    python tests/benchmarks/refit.py DATASET --split leave_last_out [--data FOLDER] [--seeds 1] [--set use_scoring=false]
+    python tests/benchmarks/refit.py DATASET --split SPLIT [--data FOLDER] [--seeds 1] [--set use_scoring=false]
 
 The test part is measured twice: for the model that `fit` makes of the train part, as in all other benchmarks, and after
 `fit(split.known, warm_start=True)`. In both cases the lists go by all events before the test part.
