@@ -94,11 +94,16 @@ def from_folder(folder: Path, findings: Findings) -> Sources:
 
 
 def from_frames(tables: Mapping[str, Frame | Mapping[str, Frame] | None], findings: Findings) -> Sources:
-    """Take tables given as frames; the events may be a mapping of part to frame, for a fixed split."""
+    """Take tables given as frames; the events may be a mapping of part to frame, for a fixed split.
+
+    One without rows is as good as none where none need be given: another dataset's `users`, say.
+    """
     sources: dict[str, Source | None] = {}
     for key, frame in _flattened(tables):
         try:
-            sources[key] = Source.of(_to_polars(frame), key)
+            taken = Source.of(_to_polars(frame), key)
+            if taken.frame.height or key == c.ITEMS or key.startswith(c.EVENTS):
+                sources[key] = taken
         except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
             findings.fault(key, f"can't be taken as a table: {_first_line(error)}")
             sources[key] = None

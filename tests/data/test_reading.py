@@ -259,3 +259,14 @@ def test_dataset_events_by_part_make_a_fixed_split() -> None:
 def test_dataset_of_something_else_is_a_fault() -> None:
     with pytest.raises(DataError, match="items: can't be taken as a table: found list, expected a pandas"):
         Dataset(items=[1, 2], events={"user_id": ["u"], "item_id": ["a"]})  # type: ignore[arg-type]
+
+
+def test_dataset_takes_the_tables_of_another() -> None:
+    """Those that it was not given have no rows."""
+    whole = Dataset(items={"item_id": ["a", "b"]}, events={"user_id": ["u"], "item_id": ["a"]})
+    tables = {name: getattr(whole, name) for name in ("users", "queries", "triples")}
+    assert Dataset(items=whole.items, events=whole.events, **tables).fingerprint() == whole.fingerprint()
+    with pytest.raises(DataError, match=r"items: the table is empty"):
+        Dataset(items=whole.items.clear(), events=whole.events)
+    with pytest.raises(DataError, match=r"events: the table is empty"):
+        Dataset(items=whole.items, events=whole.events.clear())
