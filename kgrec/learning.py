@@ -11,8 +11,9 @@ import polars as pl
 from kgrec.blending.blend import blend
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
-from kgrec.data.dataset import Dataset
-from kgrec.data.splitting import comes_after, parts_by_user
+from kgrec.data.dataset import Dataset, Split
+from kgrec.data.splitting import SplitMethod, comes_after, parts_by_user
+from kgrec.errors import DataError
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel, interactions_of
@@ -33,6 +34,9 @@ if TYPE_CHECKING:  # the database driver takes a second to import
     from kgrec.graph.store import GraphStore
 
 
+HELD, FEWEST_HELD = 0.1, 50  # share of the interactions that choose where no validation part is given; how many can
+
+
 def learn(
     train: Dataset,
     validation: Dataset | None,
@@ -43,11 +47,57 @@ def learn(
     options: FitOptions,
     previous: FittedModel | None = None,
 ) -> FittedModel:
-    """Everything that `KGRecommender.fit` learns; where there is a `previous` model, by going on from it."""
+    """Everything that `KGRecommender.fit` learns; where there is a `previous` model, by going on from it.
+
+    Without a validation part some of the events are held out to choose, and then learned from too.
+    """
+    if graph is not None and not isinstance(graph, KnowledgeGraph):
+        graph = graph.read_graph()
+    own = None
+    if validation is None and previous is None and config.patience is not None:
+        own = own_validation(train, seed)
+    if own is None:
+        return _learn(train, validation, graph, config, seed=seed, options=options, previous=previous)
+    first = _learn(own.train, own.validation, graph, config, seed=seed, options=options)
+    briefly = replace(options, checkpoint=None, resume=False)
+    model = _learn(train, None, graph, config, seed=seed, options=briefly, previous=first)
+    last = {"method": own.method, "events": own.validation.events.height, "last_training": model.about["training"]}
+    chosen = {name: first.about[name] for name in ("temperatures", "training")}
+    model.about |= {**chosen, "own_validation": last}
+    return model
+
+
+def own_validation(train: Dataset, seed: int) -> Split | None:
+    """A split that holds out a tenth of the interactions: the last, or random ones where not all events have a time.
+
+    None where fewer than `FEWEST_HELD` of them are of users and items that are left.
+    """
+    timed = not train.events[c.TIMESTAMP].null_count()
+    methods: tuple[SplitMethod, ...] = ("temporal", "random") if timed else ("random",)
+    for method in methods:
+        try:
+            split = train.split(method, ratio=(1 - HELD, HELD, 0.0), seed=seed)
+        except DataError:
+            continue  # all events in one moment, say
+        held, left = split.validation.interactions, split.train.interactions
+        known = held.join(left, on=c.USER_ID, how="semi").join(left, on=c.ITEM_ID, how="semi")
+        if known.height >= FEWEST_HELD and held.height <= left.height:
+            return split
+    return None
+
+
+def _learn(
+    train: Dataset,
+    validation: Dataset | None,
+    graph: KnowledgeGraph | None,
+    config: RecommenderConfig,
+    *,
+    seed: int,
+    options: FitOptions,
+    previous: FittedModel | None = None,
+) -> FittedModel:
     if graph is None:
         graph = KnowledgeGraph.from_dataset(train)
-    elif not isinstance(graph, KnowledgeGraph):
-        graph = graph.read_graph()
     wanted = None if validation is None or not validation.interactions.height else validation.interactions
     watched, others = (None, None) if wanted is None else parts_by_user(wanted)
     model, data = fit_model(

@@ -75,7 +75,11 @@ class KGRecommender(Answers):
         deterministic: bool = False,
         progress: bool | None = None,
     ) -> KGRecommender:
-        """Train on `train`; `validation` only decides when to stop and joins the users' known history.
+        """Train on `train`; `validation` only chooses, as when to stop, and joins the users' known history.
+
+        Without `validation` the last tenth of the events (where not all have a time, a random one) chooses in a first
+        training, and is learned from in a short second one. Where they are too few, or with `patience=None` in the
+        config, nothing chooses and all epochs are run.
 
         The order of events counts unless most of a user's validation events lie before the last one of `train`. Started
         by `torchrun`, the processes share the work of each step and end with the same model.

@@ -1,0 +1,74 @@
+"""A fit that is given no validation part holds out its own, and in the end learns from it too."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+import kgrec
+from kgrec.learning import FEWEST_HELD, own_validation
+from tests.tiny import SMALL, checkerboard
+
+CONFIG = dataclasses.replace(SMALL, epochs=6, patience=1, warm_epochs=2)
+
+
+@pytest.fixture(scope="module")
+def shop() -> kgrec.Dataset:
+    return checkerboard(200)
+
+
+def _with_times(shop: kgrec.Dataset, times: pl.Expr) -> kgrec.Dataset:
+    return kgrec.Dataset(items=shop.items, events=shop.events.with_columns(times.alias("timestamp")))
+
+
+def test_the_last_tenth_of_the_events_chooses_and_is_then_learned_from(shop: kgrec.Dataset) -> None:
+    model = kgrec.KGRecommender(CONFIG, device="cpu").fit(shop).model_
+    held = own_validation(shop, 0)
+    assert held is not None
+    said = model.about["own_validation"]
+    assert (said["method"], said["events"]) == ("temporal", held.validation.events.height)
+    assert said["events"] == pytest.approx(80, abs=2)
+    assert len(model.histories.item_index) == shop.events.height
+    alone = kgrec.KGRecommender(CONFIG, device="cpu").fit(held.train, held.validation).model_
+    for chosen in ("temperatures", "repeats"):
+        assert model.about[chosen] == alone.about[chosen]
+    assert model.about["popularity"] == alone.about["popularity"]
+    assert model.item_share == alone.item_share
+    assert len(said["last_training"]["rows"]) == CONFIG.warm_epochs
+    assert [row["epoch"] for row in model.about["training"]["rows"]] == [
+        row["epoch"] for row in alone.about["training"]["rows"]
+    ]
+    assert model.item_weights is not None
+    assert alone.item_weights is not None
+    assert not torch.equal(model.item_weights.value, alone.item_weights.value)  # of all events now
+
+
+def test_where_times_do_not_tell_random_events_choose(shop: kgrec.Dataset) -> None:
+    for times in (pl.lit(None, pl.Int64), pl.lit(5), pl.when(pl.int_range(pl.len()) > 0).then(pl.col("timestamp"))):
+        held = own_validation(_with_times(shop, times), 3)
+        assert held is not None
+        assert held.method == "random"
+        assert held.validation.events.height == pytest.approx(80, abs=2)
+
+
+def test_where_few_events_could_choose_nothing_does() -> None:
+    few = checkerboard(FEWEST_HELD // 2)
+    assert own_validation(few, 0) is None
+    assert "own_validation" not in kgrec.KGRecommender(CONFIG, device="cpu").fit(few).model_.about
+
+
+def test_a_fixed_number_of_epochs_learns_from_everything_at_once(shop: kgrec.Dataset) -> None:
+    config = dataclasses.replace(CONFIG, patience=None)
+    model = kgrec.KGRecommender(config, device="cpu").fit(shop).model_
+    assert "own_validation" not in model.about
+    assert len(model.about["training"]["rows"]) == config.epochs
+
+
+def test_same_seed_gives_the_same_model(shop: kgrec.Dataset) -> None:
+    first, second = (kgrec.KGRecommender(CONFIG, device="cpu", seed=4).fit(shop).recommend(k=5) for _ in range(2))
+    assert first.equals(second)
+    assert np.isfinite(first["score"].to_numpy()).all()
