@@ -57,7 +57,23 @@ def learn(
     if validation is None and previous is None and config.patience is not None:
         own = own_validation(train, seed)
     if own is None:
-        return _learn(train, validation, graph, config, seed=seed, options=options, previous=previous)
+        model = _learn(train, validation, graph, config, seed=seed, options=options, previous=previous)
+    else:
+        model = _learn_twice(train, own, graph, config, seed=seed, options=options)
+    model.about["complements"] = asdict(choose_pairing(model))
+    return model
+
+
+def _learn_twice(
+    train: Dataset,
+    own: Split,
+    graph: KnowledgeGraph | None,
+    config: RecommenderConfig,
+    *,
+    seed: int,
+    options: FitOptions,
+) -> FittedModel:
+    """From a part of `train`, the rest of which chooses; then, going on from that, from all of it."""
     first = _learn(own.train, own.validation, graph, config, seed=seed, options=options)
     briefly = replace(options, checkpoint=None, resume=False)
     model = _learn(train, None, graph, config, seed=seed, options=briefly, previous=first)
@@ -122,7 +138,6 @@ def _learn(
     held = previous if validation is None else None
     fit_search(model, data, train.queries, clicks, seed=seed, previous=held)
     _remember(model, train, validation)
-    model.about["complements"] = asdict(choose_pairing(model))
     return model
 
 

@@ -60,7 +60,7 @@ def main() -> None:
         lists.write_csv(partial)
         partial.replace(args.out)
         print(f"{lists.height:,} rows written to {args.out}")
-    if trained_on and not knows_part:
+    if trained_on and not knows_part and not args.keep_seen:  # the metrics of a run compare with those of others
         trained_on["metrics"][args.part] = metrics
         about.write_text(json.dumps(trained_on, indent=2), "utf-8")
 

@@ -72,13 +72,15 @@ def main() -> None:
     fitted = time.perf_counter()
     metrics = {}
     if is_first:
+        recommender.save(args.out)
         metrics = recommender.evaluate(split.validation) if split.validation.interactions.height else {}
         draw_curves(recommender, split, args.out)
     if args.refit:
         recommender.fit(split.known, warm_start=True, **how)
     if not is_first:
         return
-    recommender.save(args.out)
+    if args.refit:
+        recommender.save(args.out)
     checkpoint.unlink(missing_ok=True)
     run = {
         "dataset": {"name": args.dataset.resolve().name, "fingerprint": dataset.fingerprint()},

@@ -28,11 +28,10 @@ def add_repeats(model: FittedModel, wanted: Wanted | None, previous: FittedModel
 
     Where nothing is wanted, what held for a `previous` model holds.
     """
-    rate = item_rates(model.histories, len(model.items))
     if wanted is not None:
-        model.repeats = _choose(model, wanted, rate)
+        model.repeats = _choose(model, wanted, item_rates(model.histories, len(model.items)))
     elif previous is not None and previous.repeats is not None:
-        model.repeats = RepeatWeights(previous.repeats.weight, rate)
+        model.repeats = RepeatWeights(previous.repeats.weight, item_rates(model.histories, len(model.items)))
     weight = None if model.repeats is None else dict(zip(FEATURES, model.repeats.weight.tolist(), strict=True))
     model.about["repeats"] = weight
 
@@ -52,7 +51,7 @@ def _choose(model: FittedModel, wanted: Wanted, rate: np.ndarray) -> RepeatWeigh
             found[sharpness] = found.get(sharpness, 0.0) + ndcg * len(half.users) / len(wanted.users)
     logger.info("validation ndcg@%d of lists with seen items by sharpness of the weights of repeats: %s", K, found)
     best = max(found, key=lambda sharpness: found[sharpness])
-    return None if best is None else RepeatWeights(likeliest(model, wanted, rate)[best], rate)
+    return None if best is None else RepeatWeights(likeliest(model, wanted, rate, (best,))[best], rate)
 
 
 def _ndcg(
@@ -71,7 +70,9 @@ def _ndcg(
     return ndcg_of_each(model, wanted, candidates, filter_seen=False)
 
 
-def likeliest(model: FittedModel, wanted: Wanted, rate: np.ndarray) -> dict[float, np.ndarray]:
+def likeliest(
+    model: FittedModel, wanted: Wanted, rate: np.ndarray, sharpnesses: tuple[float, ...] = SHARPNESS
+) -> dict[float, np.ndarray]:
     """Weights of `kgrec.models.repeats.FEATURES`, shape (4,), by penalised likelihood, for each sharpness.
 
     An event is a draw from the softmax over all items of the scores, times a sharpness, plus what the weights add to
@@ -98,7 +99,7 @@ def likeliest(model: FittedModel, wanted: Wanted, rate: np.ndarray) -> dict[floa
     value = features(pairs, rate)
     events = np.bincount(wanted.line, minlength=len(wanted.users)).astype(np.float64)
     found = {}
-    for sharpness, new, had in _logits(model, wanted.users, pairs):
+    for sharpness, new, had in _logits(model, wanted.users, pairs, sharpnesses):
         weight = _fit(_Events(new, had, pairs.line, value, events, came))
         logger.info("weights of %s at sharpness %g: %s", FEATURES, sharpness, weight)
         found[sharpness] = weight / sharpness
@@ -137,9 +138,11 @@ def _fit(events: _Events) -> np.ndarray:
 
 
 @torch.no_grad()
-def _logits(model: FittedModel, users: np.ndarray, pairs: Pairs) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+def _logits(
+    model: FittedModel, users: np.ndarray, pairs: Pairs, sharpnesses: tuple[float, ...]
+) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
     """`new` and `had` of `_Events` at each sharpness."""
-    new: list[list[np.ndarray]] = [[] for _ in SHARPNESS]
+    new: list[list[np.ndarray]] = [[] for _ in sharpnesses]
     had = np.zeros(len(pairs.item))
     for begin in range(0, len(users), BLOCK):
         some = users[begin : begin + BLOCK]
@@ -148,7 +151,7 @@ def _logits(model: FittedModel, users: np.ndarray, pairs: Pairs) -> Iterator[tup
         own = tuple(torch.from_numpy(part[inside]).to(scores.device) for part in (pairs.line - begin, pairs.item))
         had[inside] = scores[own].cpu().numpy()
         scores[own] = -torch.inf
-        for place, sharpness in enumerate(SHARPNESS):
+        for place, sharpness in enumerate(sharpnesses):
             new[place].append((sharpness * scores).logsumexp(1).double().cpu().numpy())
-    for place, sharpness in enumerate(SHARPNESS):
+    for place, sharpness in enumerate(sharpnesses):
         yield sharpness, np.concatenate(new[place]), sharpness * had
