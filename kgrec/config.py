@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -179,3 +180,25 @@ class RecommenderConfig:
         if unknown:
             raise ConfigError(f"unknown settings {unknown}; known: {', '.join(sorted(names))}")
         return cls(**settings)
+
+    @classmethod
+    def from_text(cls, settings: Sequence[str]) -> RecommenderConfig:
+        """From `NAME=VALUE` as on a command line: values are JSON, else text.
+
+        Raises
+        ------
+        ConfigError
+            If a name is unknown or a value out of range.
+
+        >>> RecommenderConfig.from_text(["epochs=3", "use_text=false"]).epochs
+        3
+        """
+        return cls.from_dict({name: _value(text) for name, _, text in (one.partition("=") for one in settings)})
+
+
+def _value(text: str) -> Any:
+    """JSON, else the text as it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -15,8 +15,9 @@ import sys
 from pathlib import Path
 
 import polars as pl
-from command_line import SPLITS, read_split, run_script, settings
+from command_line import SPLITS, read_split, run_script
 
+import kgrec
 from kgrec.comparison import ABLATIONS, FUSED, PEERS, compare, summary
 
 SHOWN = [
@@ -63,7 +64,7 @@ def main() -> None:
     )
     rows = compare(
         split,
-        config=settings(args.set),
+        config=kgrec.RecommenderConfig.from_text(args.set),
         seeds=range(args.seeds),
         models=args.models or (*PEERS, FUSED, *(ABLATIONS if args.ablate else ())),
         part=args.part,

@@ -1,11 +1,10 @@
-"""What the scripts share: reading a split, settings from the command line, one-line errors."""
+"""What the scripts share: reading a split, one-line errors."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import kgrec
@@ -17,18 +16,6 @@ def read_split(folder: Path, method: str, seed: int) -> tuple[kgrec.Dataset, kgr
     """A dataset folder and its split."""
     dataset = kgrec.read_dataset(folder)
     return dataset, dataset.split(method, seed=seed)  # type: ignore[arg-type]
-
-
-def settings(pairs: Sequence[str]) -> kgrec.RecommenderConfig:
-    """A configuration from `name=value` pairs; values are JSON, else text."""
-    values = {}
-    for pair in pairs:
-        name, _, text = pair.partition("=")
-        try:
-            values[name] = json.loads(text)
-        except ValueError:
-            values[name] = text
-    return kgrec.RecommenderConfig.from_dict(values)
 
 
 def run_script(main: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ import logging
 import time
 from pathlib import Path
 
-from command_line import SPLITS, read_split, run_script, settings
+from command_line import SPLITS, read_split, run_script
 
 import kgrec
 from kgrec.errors import ConfigError
@@ -45,7 +45,7 @@ def main() -> None:
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
 
-    config = settings(args.set)
+    config = kgrec.RecommenderConfig.from_text(args.set)
     recommender = kgrec.KGRecommender(config, device=args.device, seed=args.seed)
     begun = time.perf_counter()
     dataset, split = read_split(args.dataset, args.split, args.seed)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from command_line import SPLITS, read_split, run_script, settings
+from command_line import SPLITS, read_split, run_script
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 import kgrec
@@ -62,7 +62,7 @@ def main() -> None:
     _, split = read_split(args.dataset, args.split, args.seed)
     if not split.validation.interactions.height:
         parser.error("the split has no validation part to score trials on")
-    fixed = {**settings(args.set).to_dict()}
+    fixed = kgrec.RecommenderConfig.from_text(args.set).to_dict()
     check_space(args.space, fixed)
     args.out.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(

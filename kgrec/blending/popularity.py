@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from kgrec.blending.wanted import K, Wanted, ndcg_of_each
@@ -32,8 +31,8 @@ def add_popularity(model: FittedModel, wanted: Wanted | None, before: dict[str, 
 def _choose(model: FittedModel, wanted: Wanted) -> Tensor | None:
     """The popularity, and its weight, that rank best when added to what the model has; None: better without."""
     found = popularities(model.histories, len(model.items))
-    logarithms = {name: one.logarithm() for name, one in found.items()}
-    priors = {name: torch.from_numpy(one).to(model.device) for name, one in logarithms.items() if one is not None}
+    made = {name: one.prior(1.0, model.device) for name, one in found.items()}
+    priors = {name: prior for name, prior in made.items() if prior is not None}
 
     def candidates(vectors: Tensor, histories: Histories) -> Iterator[tuple[tuple[str, float], Tensor]]:
         scores = model.scores(vectors, histories)
@@ -54,5 +53,5 @@ def _as_before(model: FittedModel, chosen: dict[str, Any]) -> Tensor | None:
     """The popularity that was chosen before, of the events as they are now."""
     if not chosen["share"]:
         return None
-    logarithm = Popularity.of(model.histories, len(model.items), chosen["half_life"]).logarithm()
-    return None if logarithm is None else chosen["share"] * torch.from_numpy(logarithm).to(model.device)
+    popularity = Popularity.of(model.histories, len(model.items), chosen["half_life"])
+    return popularity.prior(chosen["share"], model.device)

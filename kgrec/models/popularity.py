@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from kgrec.tensors.sequences import Histories
 
@@ -56,6 +58,11 @@ class Popularity:
         logarithm = np.log1p(self.weight)
         deviation = logarithm.std()
         return (logarithm / deviation).astype(np.float32) if deviation else None
+
+    def prior(self, share: float, device: torch.device) -> Tensor | None:
+        """What is added to scores, float32, shape (num_items,): the logarithm times `share`; None as there."""
+        logarithm = self.logarithm()
+        return None if logarithm is None else share * torch.from_numpy(logarithm).to(device)
 
 
 def popularities(histories: Histories, num_items: int) -> dict[str, Popularity]:

@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import torch
-
 from kgrec.data.additions import File, read_additions
 from kgrec.data.cleaning import OnUnknown
 from kgrec.data.report import CleaningReport
@@ -103,9 +101,8 @@ def _with_histories(model: FittedModel, grown: GrownHistories) -> FittedModel:
         if popularity is None:
             popularity = Popularity.of(model.histories, size, settings["half_life"])
         popularity = popularity.after(grown.item_index, grown.timestamp, size)
-        logarithm = popularity.logarithm()
-        if logarithm is not None:
-            prior = settings["share"] * torch.from_numpy(logarithm).to(prior.device)
+        moved = popularity.prior(settings["share"], prior.device)
+        prior = prior if moved is None else moved
     updated = replace(
         model.with_histories(grown.users, grown.histories, grown.touched), popularity=popularity, prior=prior
     )

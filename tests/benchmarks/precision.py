@@ -6,7 +6,6 @@ By time, scored on the validation part; printed for each seed, then the mean dif
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -23,11 +22,8 @@ def main() -> None:
     parser.add_argument("--device", help="(default: CUDA when there)")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")
     args = parser.parse_args()
-    sys.path.insert(0, str(ROOT / "scripts"))
-    from command_line import settings
-
     split = kgrec.read_dataset(ROOT / "data" / "shop").split("temporal")
-    config = settings(args.set)
+    config = kgrec.RecommenderConfig.from_text(args.set)
     differences = []
     for seed in args.seeds:
         found = {}

@@ -9,7 +9,6 @@ The test part is measured twice: for the model that `fit` makes of the train par
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from pathlib import Path
@@ -28,9 +27,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     args = parser.parse_args()
-    config = kgrec.RecommenderConfig.from_dict(
-        {name: json.loads(value) for name, _, value in (setting.partition("=") for setting in args.set)}
-    )
+    config = kgrec.RecommenderConfig.from_text(args.set)
     dataset = kgrec.read_dataset(args.dataset if args.dataset.exists() else args.data / args.dataset, on_unknown="skip")
     for seed in range(args.seeds):
         measure(dataset, args.split, config, seed)

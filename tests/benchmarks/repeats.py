@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 from pathlib import Path
 
@@ -43,9 +42,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--set", nargs="*", default=["use_scoring=false"], metavar="NAME=VALUE")
     args = parser.parse_args()
-    config = kgrec.RecommenderConfig.from_dict(
-        {name: json.loads(value) for name, _, value in (setting.partition("=") for setting in args.set)}
-    )
+    config = kgrec.RecommenderConfig.from_text(args.set)
     folder = args.dataset if args.dataset.exists() else args.data / args.dataset
     dataset = kgrec.read_dataset(folder, on_unknown="skip")
     counts = dataset.events[c.ITEM_ID].value_counts()

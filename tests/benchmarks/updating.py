@@ -18,7 +18,6 @@ left out (people buy again); the mean of the days, weighted by their users.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import time
@@ -48,7 +47,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    config = kgrec.RecommenderConfig.from_dict({name: json.loads(value) for name, value in _pairs(args.set)})
+    config = kgrec.RecommenderConfig.from_text(args.set)
     dataset = kgrec.read_dataset(args.dataset if args.dataset.exists() else args.data / args.dataset, on_unknown="skip")
     print(f"{args.dataset.name}: {dataset}, {args.threads} threads, seed {args.seed}, {' '.join(args.set)}", flush=True)
     if args.what == "speed":
@@ -61,10 +60,6 @@ def main() -> None:
         speed(recommender, dataset, args.seed, args.repeat)
     else:
         days(dataset, config, args.seed, args.days, args.every)
-
-
-def _pairs(settings: list[str]) -> list[tuple[str, str]]:
-    return [(name, value) for name, _, value in (setting.partition("=") for setting in settings)]
 
 
 def speed(recommender: kgrec.KGRecommender, dataset: kgrec.Dataset, seed: int, repeat: int) -> None:
