@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,28 +38,38 @@ TRIED_SHARES = (0.1, 0.2, 0.5, 1.0, 3.0)  # beside a setting
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 STEPS: tuple[tuple[str, tuple[float, ...]], ...] = (  # first what most often differs between shops
     ("text", (10.0,)),
-    ("recency", (1.0, 0.9)),
-    ("penalty", (300.0, 1000.0)),
+    ("recency", (0.8, 1.0)),
+    ("fit_recency", (1.0, 0.8)),
+    ("penalty", (100.0, 1000.0)),
     ("graph", (1.0,)),
-    ("recency", (0.4, 0.8, 0.95, 0.98)),
+    ("fit_recency", (0.6, 0.9, 0.98)),
+    ("recency", (0.4, 0.6, 0.9)),
     ("text", (0.0, 30.0, 300.0)),
     ("penalty", (30.0, 3000.0)),
     ("graph", (0.0, 0.3, 10.0)),
-    ("recency", (0.4, 0.6, 0.8, 0.9, 0.95, 1.0)),
+    ("recency", (0.5, 0.7, 0.95)),
 )
+FREE = ("recency",)  # changes no weight
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Of the closed form: see `fit_item_weights`; `text` and `graph` weigh the two kinds of side information."""
+    """Of the closed form: `recency` of its scores, `fit_recency` and the others of `fit_item_weights`.
+
+    How far back an event still tells what follows is one thing, how much the latest events of a user count beside the
+    others another. `text` and `graph` weigh the two kinds of side information.
+    """
 
     recency: float = 0.9
+    fit_recency: float = 0.9
     penalty: float = 300.0
     text: float = 0.0  # what it is worth differs most between shops: only where validation can tell
     graph: float = 1.0
 
 
-FIRST = Settings(recency=0.6, penalty=100.0, text=100.0, graph=3.0)  # where the choice on validation begins
+FIRST = Settings(
+    recency=0.6, fit_recency=0.95, penalty=100.0, text=100.0, graph=3.0
+)  # where the choice on validation begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +91,9 @@ class _Task:
 
     def ignores(self, name: str) -> bool:
         """Whether a setting changes nothing here."""
-        absent = {"text": self.text is None, "graph": self.graph is None, "recency": not self.histories.ordered}
-        return absent.get(name, False)
+        if name in ("recency", "fit_recency"):
+            return not self.histories.ordered
+        return {"text": self.text, "graph": self.graph}.get(name, self) is None
 
     def fit(self, settings: Settings, device: torch.device, events: EventProducts | None = None) -> Tensor:
         """The weights between these items."""
@@ -92,7 +103,7 @@ class _Task:
             self.histories,
             len(self.items),
             sides,
-            recency=settings.recency,
+            recency=settings.fit_recency,
             penalty=settings.penalty,
             products=events,
             device=device,
@@ -105,7 +116,8 @@ def add_closed_form(model: FittedModel, data: HeteroData, wanted: Wanted | None,
     items, share = _most_chosen(model.histories, len(model.items), config.item_weights_limit), config.item_share
     settings, task = Settings(), _task(model, data, items)
     if before is not None:
-        settings, share = Settings(**{name: before[name] for name in asdict(settings)}), before["share"]
+        settings = Settings(**{name: before.get(name, value) for name, value in asdict(settings).items()})
+        share = before["share"]
     elif wanted is not None:
         settings = _choose(model, task, wanted)
     weights = keep_largest(
@@ -139,7 +151,7 @@ def _choose(model: FittedModel, task: _Task, wanted: Wanted) -> Settings:
     if not len(wanted.within(task.items, len(model.items)).users):
         return Settings()
     starts, most = [FIRST], max(2, round(WORK / len(task.items) ** 3))
-    if most < 1 + sum(len(values) for _, values in STEPS):
+    if most < 1 + sum(len(values) for name, values in STEPS if name not in FREE):
         starts.append(_search(model, task.with_most_events(FEWER_ITEMS), wanted, starts))
     return _search(model, task, wanted, starts, most)
 
@@ -156,9 +168,13 @@ def _search(
     # most candidates differ in other settings than this one, which alone shapes the products of the events
     products = functools.cache(functools.partial(event_products, task.histories, num_items))
 
+    @functools.lru_cache(maxsize=1)
+    def fitted(settings: Settings) -> Tensor:
+        return task.fit(settings, model.device, products(settings.fit_recency))
+
     def ndcg(values: dict[str, float]) -> float:
         candidate = Settings(**values)
-        weights = task.fit(candidate, model.device, products(candidate.recency))
+        weights = fitted(replace(candidate, recency=1.0))
         scores = history_scores(histories, weights, candidate.recency if histories.ordered else 1.0)
         scores /= _deviation(scores) or 1.0
         found = {
@@ -169,7 +185,7 @@ def _search(
         return max(found.values())
 
     steps = [step for step in STEPS if not task.ignores(step[0])]
-    return Settings(**coordinate_search([asdict(start) for start in starts], steps, ndcg, most))
+    return Settings(**coordinate_search([asdict(start) for start in starts], steps, ndcg, most, free=FREE))
 
 
 def _choose_share(model: FittedModel, wanted: Wanted) -> float:

@@ -38,7 +38,7 @@ class ItemWeights:
     num_items : int
         Of the catalogue.
     recency : float
-        Weight of an event of the history for each step back.
+        Weight of an event of the history for each step back. It need not be that of the fit.
     """
 
     item: Tensor
@@ -231,7 +231,7 @@ def keep_largest(weights: Tensor, items: np.ndarray, num_items: int, *, keep: in
     items : int64, shape (num_fitted,)
         Places of the fitted items in the catalogue, ascending.
     recency : float
-        That they were fitted with; 1 where the order means nothing.
+        Of the scores (see `ItemWeights`); 1 where the order means nothing.
     """
     place = torch.from_numpy(items).to(weights.device)
     column = torch.topk(weights.abs(), min(keep, len(items)), dim=1, sorted=False).indices.sort(dim=1).values

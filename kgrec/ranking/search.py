@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 
 def coordinate_search(
@@ -11,6 +11,8 @@ def coordinate_search(
     steps: Iterable[tuple[str, Sequence[float]]],
     score: Callable[[dict[str, float]], float],
     most: int | None = None,
+    *,
+    free: Collection[str] = (),
 ) -> dict[str, float]:
     """Change one setting after the other to its best value, the others as found so far.
 
@@ -24,23 +26,25 @@ def coordinate_search(
         Of all settings, higher is better; asked once for each candidate. Ties go to the earlier candidate.
     most : int, optional
         Candidates scored, at the most.
+    free : collection of setting
+        Candidates that change these alone cost next to nothing, and don't count.
     """
     best, highest = dict(starts[0]), -math.inf
     tried: set[tuple[tuple[str, float], ...]] = set()
+    counted = 0
 
-    def candidates() -> Iterator[dict[str, float]]:
-        yield from (dict(start) for start in starts)
+    def candidates() -> Iterator[tuple[bool, dict[str, float]]]:
+        yield from ((False, dict(start)) for start in starts)
         for name, values in steps:
             for value in values:
-                yield {**best, name: value}
+                yield name in free, {**best, name: value}
 
-    for candidate in candidates():
+    for is_free, candidate in candidates():
         key = tuple(candidate.items())
-        if key in tried:
+        if key in tried or (most is not None and not is_free and counted >= most):
             continue
-        if most is not None and len(tried) >= most:
-            break
         tried.add(key)
+        counted += not is_free
         found = score(candidate)
         if found > highest:
             highest, best = found, candidate

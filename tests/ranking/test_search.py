@@ -33,3 +33,15 @@ def test_coordinate_search_stops_at_the_number_of_candidates_asked() -> None:
     assert coordinate_search([{"x": 0.0}], [("x", (1.0, 2.0, 3.0))], score, 3) == {"x": 2.0}
     assert scored == [0, 1, 2]
     assert coordinate_search([{"x": 0.0}, {"x": 4.0}], [("x", (5.0,))], score, 1) == {"x": 0.0}
+
+
+def test_coordinate_search_does_not_count_what_is_free() -> None:
+    scored: list[tuple[float, float]] = []
+
+    def score(settings: dict[str, float]) -> float:
+        scored.append((settings["x"], settings["y"]))
+        return settings["x"] + settings["y"]
+
+    steps = [("x", (1.0, 2.0)), ("y", (1.0, 2.0)), ("x", (3.0,)), ("y", (3.0,))]
+    assert coordinate_search([{"x": 0.0, "y": 0.0}], steps, score, 2, free=("y",)) == {"x": 1.0, "y": 3.0}
+    assert scored == [(0, 0), (1, 0), (1, 1), (1, 2), (1, 3)]
