@@ -39,10 +39,12 @@ SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0
 STEPS: tuple[tuple[str, tuple[float, ...]], ...] = (  # first what most often differs between shops
     ("text", (10.0,)),
     ("recency", (0.8, 1.0)),
+    ("among", (1.0,)),
     ("fit_recency", (1.0, 0.8)),
     ("penalty", (100.0, 1000.0)),
     ("graph", (1.0,)),
     ("fit_recency", (0.6, 0.9, 0.98)),
+    ("among", (0.0, 0.1, 0.3, 3.0)),
     ("recency", (0.4, 0.6, 0.9)),
     ("text", (0.0, 30.0, 300.0)),
     ("penalty", (30.0, 3000.0)),
@@ -63,6 +65,7 @@ class Settings:
     recency: float = 0.9
     fit_recency: float = 0.9
     penalty: float = 300.0
+    among: float = 1.0
     text: float = 0.0  # what it is worth differs most between shops: only where validation can tell
     graph: float = 1.0
 
@@ -91,7 +94,7 @@ class _Task:
 
     def ignores(self, name: str) -> bool:
         """Whether a setting changes nothing here."""
-        if name in ("recency", "fit_recency"):
+        if name in ("recency", "fit_recency", "among"):
             return not self.histories.ordered
         return {"text": self.text, "graph": self.graph}.get(name, self) is None
 
@@ -105,6 +108,7 @@ class _Task:
             sides,
             recency=settings.fit_recency,
             penalty=settings.penalty,
+            among=settings.among,
             products=events,
             device=device,
         )

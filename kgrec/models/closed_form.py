@@ -16,11 +16,29 @@ from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.sparse import csr_tensor
 
-EventProducts = tuple[sparse.csr_array, sparse.csr_array | None]
 LEAST_WEIGHT = 1e-3  # of an event before another, for it to count
 BLOCK = 500_000  # events at a time
 EVENTS_AT_ONCE = 4_000  # of which the weights are added to the scores
 SPARSE = 25  # a matrix with one entry in so many or fewer multiplies faster as CSR
+
+
+@dataclass(frozen=True, slots=True)
+class EventProducts:
+    """Inner products of the rows that the events give (see `fit_item_weights`), each of shape (num_items, num_items).
+
+    Attributes
+    ----------
+    before : sparse array
+        X'X of the rows that hold what came before a place; where there is no order, of the histories.
+    ahead : sparse array or None
+        X'(Y - X) of the same; None: Y = X.
+    among : sparse array or None
+        X'X of the rows of events among themselves; None: there are none.
+    """
+
+    before: sparse.csr_array
+    ahead: sparse.csr_array | None = None
+    among: sparse.csr_array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +131,16 @@ def fit_item_weights(
     *,
     recency: float,
     penalty: float,
+    among: float = 1.0,
     products: EventProducts | None = None,
     device: torch.device | None = None,
 ) -> Tensor:
     """Fit B, with a zero diagonal, to the least |Y - X B|^2 + penalty |B|^2 over all rows of X and Y.
 
     Every place of a history gives a row: X holds the events before it, weighted by `recency` for each step back, Y the
-    event there. The events of a history among themselves (`recency` to the power of their distance in steps) and the
-    side information take part as rows with Y = X. Where the order means nothing, or `recency` is 1, the histories are
-    rows with Y = X and all weights are 1.
+    event there. The events of a history among themselves (`recency` to the power of their distance in steps), `among`
+    times, and the side information take part as rows with Y = X. Where the order means nothing, or `recency` is 1, the
+    histories are rows with Y = X and all weights are 1.
 
     Parameters
     ----------
@@ -131,6 +150,8 @@ def fit_item_weights(
         In (0, 1].
     penalty : float
         > 0.
+    among : float
+        >= 0: how much it counts what comes together, whichever came first.
     products : EventProducts, optional
         `event_products(histories, num_items, recency)`, where they are at hand from another fit.
     device : torch.device, optional
@@ -144,11 +165,14 @@ def fit_item_weights(
     Source: Steck 2019 (EASE), eq. 8, for the zero diagonal; Choi et al. 2021 (SLIST), eq. 10, for rows of what came
     before. Differs: both kinds of row and the side information in one regression, pairs weighted by their distance.
     """
-    before, ahead = products or event_products(histories, num_items, recency)
-    gram = torch.from_numpy(before.astype(np.float32).toarray()).to(device)
+    products = products or event_products(histories, num_items, recency)
+    own = products.before if products.among is None else products.before + among * products.among
+    gram = torch.from_numpy(own.astype(np.float32).toarray()).to(device)
     for weight, side in sides:
         gram.add_(side, alpha=weight)
-    return zero_diagonal_ridge(gram, penalty, None if ahead is None else _transposed(ahead).to(device))
+    return zero_diagonal_ridge(
+        gram, penalty, None if products.ahead is None else _transposed(products.ahead).to(device)
+    )
 
 
 def _transposed(products: sparse.csr_array) -> Tensor:
@@ -183,7 +207,7 @@ def zero_diagonal_ridge(gram: Tensor, penalty: float, ahead: Tensor | None = Non
 
 
 def event_products(histories: Histories, num_items: int, recency: float) -> EventProducts:
-    """X'X and X'(Y - X) of the rows that the events give (see `fit_item_weights`); None for the second: Y = X.
+    """The inner products that `fit_item_weights` takes of the events.
 
     With r for `recency`, the row of place t holds r ** (t - 1 - a) for the event at a < t. Of two events at a < b in a
     history of n, X'X gets the sum over all places after b, r ** (b - a) c(b) with c(b) = (1 - r ** (2 (n - 1 - b))) /
@@ -194,8 +218,7 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
         pairs = histories.user_index(), histories.item_index
         rows = sparse.csr_array((np.ones(len(pairs[1])), pairs), shape=(histories.num_users, num_items))
         rows.data[:] = 1.0  # also where an item came twice
-        together = rows.T @ rows
-        return together, None
+        return EventProducts(rows.T @ rows)
     after = (1 - recency ** (2.0 * _steps_back(histories))) / (1 - recency**2)  # c, of each event
     forward = sparse.csr_array(shape)  # of pairs: r ** (b - 1 - a)
     twice = sparse.csr_array(shape)  # the same times c(b)
@@ -208,7 +231,7 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
     own = sparse.diags_array(np.bincount(histories.item_index, after, minlength=num_items).astype(np.float64))
     of_before = recency * (twice + twice.T) + own
     among = recency * (forward + forward.T) + sparse.diags_array(counts)  # in X and in Y
-    return (of_before + among).tocsr(), (forward - of_before).tocsr()
+    return EventProducts(of_before.tocsr(), (forward - of_before).tocsr(), among.tocsr())
 
 
 def _pairs(histories: Histories, recency: float, begin: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -36,7 +36,7 @@ def one_hot(items: np.ndarray) -> np.ndarray:
     return np.eye(NUM_ITEMS)[items]
 
 
-def rows_of_the_regression(data: Histories, recency: float) -> tuple[np.ndarray, np.ndarray]:
+def rows_of_the_regression(data: Histories, recency: float, among: float) -> tuple[np.ndarray, np.ndarray]:
     """X and Y as the docstring tells them."""
     inputs, goals = [np.zeros((0, NUM_ITEMS))], [np.zeros((0, NUM_ITEMS))]
     for user in range(data.num_users):
@@ -51,7 +51,7 @@ def rows_of_the_regression(data: Histories, recency: float) -> tuple[np.ndarray,
             goals.append(events[place : place + 1])
         if len(events):
             apart = np.abs(np.subtract.outer(np.arange(len(events)), np.arange(len(events))))
-            inputs.append(np.linalg.cholesky(recency**apart).T @ events)
+            inputs.append(among**0.5 * np.linalg.cholesky(recency**apart).T @ events)
             goals.append(inputs[-1])
     return np.concatenate(inputs), np.concatenate(goals)
 
@@ -68,13 +68,16 @@ def solve_column_by_column(inputs: np.ndarray, goals: np.ndarray, penalty: float
 
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("with_side", [True, False])
-def test_item_weights_are_the_ridge_regression_of_each_item_on_the_others(ordered: bool, with_side: bool) -> None:
+@pytest.mark.parametrize("among", [0.0, 0.4, 1.0])
+def test_item_weights_are_the_ridge_regression_of_each_item_on_the_others(
+    ordered: bool, with_side: bool, among: float
+) -> None:
     data, recency, penalty = histories(ordered=ordered), 0.7, 2.0
-    inputs, goals = rows_of_the_regression(data, recency)
+    inputs, goals = rows_of_the_regression(data, recency, among)
     side = np.random.default_rng(1).normal(size=(4, NUM_ITEMS)) if with_side else np.zeros((0, NUM_ITEMS))
     expected = solve_column_by_column(np.concatenate([inputs, side]), np.concatenate([goals, side]), penalty)
     sides = [(0.5, torch.from_numpy((2 * side.T @ side).astype(np.float32)))] if with_side else []
-    fitted = fit_item_weights(data, NUM_ITEMS, sides, recency=recency, penalty=penalty)
+    fitted = fit_item_weights(data, NUM_ITEMS, sides, recency=recency, penalty=penalty, among=among)
     assert_allclose(fitted.numpy(), expected, atol=2e-5)
 
 
