@@ -120,7 +120,7 @@ def temporal(events: pl.DataFrame, ratio: Ratio) -> pl.Series:
             f"events: {gaps:,} of {events.height:,} rows have no timestamp, and a temporal split needs every one; "
             "drop those rows or split with method='random'"
         )
-    times = events.filter(liked())[c.TIMESTAMP].sort()
+    times = events.select(pl.col(c.TIMESTAMP).filter(liked())).to_series().sort()
     part = pl.zeros(events.height, dtype=pl.Int8, eager=True)
     for share in (ratio[0], ratio[0] + ratio[1]):
         place = _share_of(share, times.len())
