@@ -77,6 +77,16 @@ def gathered(frame: pl.DataFrame, rows: np.ndarray) -> Iterator[pl.DataFrame]:
         yield frame[first : last + 1][place - first]
 
 
+def taken(frame: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
+    """Some rows, whose places ascend, in memory."""
+    parts = []
+    for some in slices(frame.height):
+        first, last = np.searchsorted(rows, [some.start, some.stop])
+        parts.append(frame[some][rows[first:last].astype(np.int64) - some.start])
+    together: pl.DataFrame = pl.concat(parts)
+    return together
+
+
 def _mapped(file: Path) -> pl.DataFrame:
     import pyarrow as pa  # optional
 
