@@ -171,4 +171,7 @@ def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) ->
     profile = model.profile_columns.of(model.users.ids, train.users)
     model.histories = replace(histories, ordered=model.histories.ordered, profile=profile)
     if model.shown is not None:
+        model.shown = None  # the next one takes much memory to make
+        if model.scoring is not None and model.scoring.features is not None:
+            model.scoring.features.forget_shown()
         model.shown = build_shown(events, model.users, model.items)

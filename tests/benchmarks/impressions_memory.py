@@ -27,6 +27,7 @@ import polars as pl
 ITEMS, USERS, EVENTS, DAYS = 2_000, 5_000, 50_000, 60
 START = 1_700_000_000
 CHUNK = 500_000  # impressions made at a time
+PARTS = 150_000  # impressions of an epoch for which each of its steps gets one part more
 FOLLOW = 5.0  # impressions for which a click is expected of a liked group, in a hundred
 
 
@@ -103,7 +104,10 @@ def measure(folder: Path, in_memory: bool | None, until: str) -> dict[str, dict[
 
 
 def train(split: Any) -> Any:
-    """One short pass; the scoring module too learns of few pairs, whose number would else hide what a row takes."""
+    """One short pass, its steps done in parts of as many impressions whatever their number; few pairs to score.
+
+    Else what these take, which has nothing to do with the size of a table in a shop, would hide what a row takes.
+    """
     import kgrec
     import kgrec.scoring.fitting as scoring
 
@@ -117,6 +121,7 @@ def train(split: Any) -> Any:
         epochs=1,
         patience=1,
         batch_size=2_000,
+        accumulation=max(1, split.train.events.height // PARTS),
         temperature=0.1,
     )
     recommender = kgrec.KGRecommender(config, device="cpu", seed=0)
