@@ -28,7 +28,6 @@ ITEMS, USERS, EVENTS, DAYS = 2_000, 5_000, 50_000, 60
 START = 1_700_000_000
 CHUNK = 500_000  # impressions made at a time
 PARTS = 150_000  # impressions of an epoch for which each of its steps gets one part more
-FOLLOW = 5.0  # impressions for which a click is expected of a liked group, in a hundred
 
 
 def main() -> None:
@@ -36,6 +35,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 4_000_000], help="numbers of impressions")
     parser.add_argument("--in-memory", choices=["yes", "no", "by-size"], default="no", help="as in read_dataset")
     parser.add_argument("--until", choices=["split", "train"], default="train", help="the last phase")
+    parser.add_argument("--json", action="store_true", help="a last line of JSON too")
     parser.add_argument("--folder", type=Path, help="a shop made before, measured by this process alone")
     args = parser.parse_args()
     in_memory = {"yes": True, "no": False, "by-size": None}[args.in_memory]
@@ -56,6 +56,8 @@ def main() -> None:
     for phase in found[least] if most > least else ():
         more = found[most][phase]["own MB"] - found[least][phase]["own MB"]
         print(f"{phase}: {more * 1e6 / (most - least):,.0f} bytes an impression")
+    if args.json:
+        print(json.dumps(found))
 
 
 def make_shop(folder: Path, rows: int) -> None:
@@ -78,7 +80,7 @@ def make_shop(folder: Path, rows: int) -> None:
             lists = np.arange(begin, begin + size) // 10  # of ten each, shown to one user at one time
             user = (lists * 7919 + lists // USERS) % USERS
             item = rng.integers(0, ITEMS, size)
-            chance = np.where(item % 20 == user % 20, 10 * FOLLOW, FOLLOW) / 100
+            chance = np.where(item % 20 == user % 20, 0.5, 0.05)
             impressions = {
                 "user_id": user_ids.gather(user),
                 "item_id": item_ids.gather(item),
