@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from kgrec.errors import ConfigError
-
 ROWS = 1 << 19  # of a slice
 
 
@@ -24,18 +22,13 @@ def slices(height: int) -> Iterator[slice]:
         yield slice(begin, min(begin + ROWS, height))
 
 
-def check_disk() -> None:
-    """See that frames can lie on disk.
-
-    Raises
-    ------
-    ConfigError
-        If pyarrow, which maps them, is not installed.
-    """
+def is_possible() -> bool:
+    """Whether frames can lie on disk: pyarrow maps them."""
     try:
         import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise ConfigError("tables on disk need pyarrow: pip install 'kgrec[disk]', or pass in_memory=True") from error
+    except ImportError:
+        return False
+    return True
 
 
 def on_disk(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Literal, get_args
+
+import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data import disk, kgat, kgcn, recbole
@@ -16,8 +19,11 @@ from kgrec.data.schema import TABLES
 from kgrec.data.sources import SUFFIXES, Sources, event_keys, from_folder
 from kgrec.errors import ConfigError, list_first
 
+logger = logging.getLogger(__name__)
+
 Layout = Literal["auto", "kgrec", "recbole", "kgat", "kgcn"]
-MOST_OF_MEMORY = 0.01  # the files of a log beside the machine's memory: read, they take up to fifty times their size
+ROW_BYTES, MOST_OF_MEMORY = 300, 0.5  # an event read and trained on in memory, at most; share of the machine's for all
+TEXT_BYTES, ZIPPED_BYTES = 50, 10  # a row of a file, about
 
 
 def read_dataset(
@@ -45,9 +51,9 @@ def read_dataset(
         Whose files the folder holds; "auto" goes by their names.
     in_memory : bool, optional
         Whether events and impressions are held in memory. Else they lie in files without a name where temporary files
-        go (`TMPDIR`, which must not be memory itself), about 140 bytes a row and while reading three times that, and
-        everything is done slice by slice; pyarrow is needed. None: by the size of the files, in memory up to a
-        hundredth of the machine's. Only kgrec's own layout; nothing else changes.
+        go (`TMPDIR`, which must not be memory itself), 140 bytes a row, while reading three times that, and are gone
+        through slice by slice: the same dataset, in less memory. pyarrow is needed. None: on disk where they would take
+        half of the machine's memory and pyarrow is there. Other tools' layouts are read into memory.
 
     Returns
     -------
@@ -70,6 +76,8 @@ def read_dataset(
 def _read_sources(folder: Path, layout: Layout, findings: Findings, in_memory: bool | None) -> Sources:
     if layout not in get_args(Layout):
         raise ConfigError(f"layout is {layout!r}, expected one of {', '.join(get_args(Layout))}")
+    if in_memory is False and not disk.is_possible():
+        raise ConfigError("tables on disk need pyarrow: pip install 'kgrec[disk]', or pass in_memory=True")
     if layout == "auto":
         layout = _layout_of(folder, findings)
     match layout:
@@ -79,18 +87,30 @@ def _read_sources(folder: Path, layout: Layout, findings: Findings, in_memory: b
             return kgat.from_kgat(folder, findings)
         case "kgcn":
             return kgcn.from_kgcn(folder, findings)
-    if in_memory is None:
-        in_memory = _log_size(folder) <= MOST_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if not in_memory:
-        disk.check_disk()
-    return from_folder(folder, findings, in_memory=in_memory)
+    return from_folder(folder, findings, in_memory=_fits(folder) if in_memory is None else in_memory)
 
 
-def _log_size(folder: Path) -> int:
-    """Bytes of the files of events and impressions."""
+def _fits(folder: Path) -> bool:
+    """Whether events and impressions are to be held in memory, by how many there are."""
     keys = c.EVENTS, c.IMPRESSIONS, *event_keys()
     files = [folder / f"{key}{suffix}" for key in keys for suffix in SUFFIXES]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    rows = sum(_rows_about(file) for file in files if file.is_file())
+    if rows * ROW_BYTES <= MOST_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+        return True
+    if not disk.is_possible():
+        logger.warning("%s: some %s events are read into memory; on disk, with kgrec[disk]", folder, f"{rows:,}")
+        return True
+    return False
+
+
+def _rows_about(file: Path) -> int:
+    """How many rows a file holds, for text by its size; none where it can't be read, which its reader notes."""
+    if file.suffix != ".parquet":
+        return file.stat().st_size // (ZIPPED_BYTES if file.suffix == ".gz" else TEXT_BYTES)
+    try:
+        return int(pl.scan_parquet(file, glob=False).select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, OSError):
+        return 0
 
 
 def _layout_of(folder: Path, findings: Findings) -> Layout:

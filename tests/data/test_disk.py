@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from kgrec.data import disk
 from kgrec.data.dataset import Dataset
-from kgrec.data.reading import read_dataset
+from kgrec.data.reading import _rows_about, read_dataset
 from kgrec.errors import ConfigError, DataError
 
 
@@ -100,6 +100,18 @@ def test_fixed_parts_on_disk_are_those_in_memory(tmp_path: Path) -> None:
         assert_frame_equal(whole.split("fixed").parts[part].events, mapped.split("fixed").parts[part].events)
 
 
+def test_rows_of_files_are_estimated_before_they_are_read(tmp_path: Path) -> None:
+    table = pl.DataFrame(
+        {"user_id": ["a-user"] * 1000, "item_id": ["an-item"] * 1000, "timestamp": range(10**9, 10**9 + 1000)}
+    )
+    table.write_parquet(tmp_path / "events.parquet")
+    table.write_csv(tmp_path / "events.csv")
+    (tmp_path / "broken.parquet").write_bytes(b"nothing")
+    assert _rows_about(tmp_path / "events.parquet") == 1000
+    assert 300 < _rows_about(tmp_path / "events.csv") < 3000
+    assert _rows_about(tmp_path / "broken.parquet") == 0
+
+
 def test_files_larger_than_a_share_of_memory_go_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, stored = _untidy(tmp_path, 0, "csv"), []
     monkeypatch.setattr(disk, "scanned", lambda table: stored.append(table) or table.collect())
@@ -108,6 +120,15 @@ def test_files_larger_than_a_share_of_memory_go_to_disk(tmp_path: Path, monkeypa
     monkeypatch.setattr("kgrec.data.reading.MOST_OF_MEMORY", 0.0)
     read_dataset(folder, on_unknown="skip")
     assert len(stored) == 2  # events and impressions
+
+
+def test_large_files_without_pyarrow_are_read_into_memory_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kgrec.data.reading.MOST_OF_MEMORY", 0.0)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert read_dataset(_untidy(tmp_path, 0, "csv"), on_unknown="skip").events.height
+    assert "are read into memory; on disk, with kgrec[disk]" in caplog.text
 
 
 def test_files_of_a_frame_have_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
