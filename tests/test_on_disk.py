@@ -26,7 +26,7 @@ ROWS, MOST_MEGABYTES = 9_000_000, 1_500
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """The checkerboard as files; some impressions are without a label, some without a time."""
+    """The checkerboard as files; some impressions are without a label."""
     whole = checkerboard(120, impressions=True)
     is_shown = pl.col("event") == "impression"
     numbered = whole.events.with_row_index("row")
