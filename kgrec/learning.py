@@ -19,7 +19,7 @@ from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.complements import choose_pairing
 from kgrec.ranking.lists import model_lists
-from kgrec.scoring.fitting import fit_scoring
+from kgrec.scoring.fitting import fit_scoring, scoring_stream, some_pairs
 from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.pairs import labelled_pairs
 from kgrec.scoring.past import Past, histories_through
@@ -144,8 +144,11 @@ def _learn(
 def _scoring_module(model: FittedModel, train: Dataset, validation: Dataset, seed: int) -> ScoringModule | None:
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"scoring pairs"]))
     histories = histories_through(model, train.events, validation, model.users)
-    labelled = labelled_pairs(validation, histories, model.users, model.items, draws)
-    return fit_scoring(model, labelled, replace(Past.of(model), histories=histories), seed=seed)
+    rng = scoring_stream(seed)
+    labelled = labelled_pairs(
+        validation, histories, model.users, model.items, draws, lambda user: some_pairs(user, rng)
+    )
+    return fit_scoring(model, labelled, replace(Past.of(model), histories=histories), seed=seed, rng=rng)
 
 
 def _validation_metric(model: FittedModel, wanted: pl.DataFrame) -> float:
@@ -168,4 +171,7 @@ def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) ->
     profile = model.profile_columns.of(model.users.ids, train.users)
     model.histories = replace(histories, ordered=model.histories.ordered, profile=profile)
     if model.shown is not None:
+        model.shown = None  # the next one takes much memory to make
+        if model.scoring is not None and model.scoring.features is not None:
+            model.scoring.features.forget_shown()
         model.shown = build_shown(events, model.users, model.items)

@@ -185,7 +185,10 @@ def _read_scoring(
 
 def _read_shown(folder: Path) -> Shown | None:
     file = folder / "shown.safetensors"
-    return Shown(**{key: value.numpy() for key, value in load_file(file).items()}) if file.is_file() else None
+    if not file.is_file():
+        return None
+    parts = {key: value.numpy() for key, value in load_file(file).items()}
+    return Shown(**parts | {"item_index": parts["item_index"].astype(np.int32)})
 
 
 def _read_search(folder: Path, weights: dict[str, Any] | None, device: torch.device) -> SearchSettings | None:

@@ -42,7 +42,7 @@ SIDES = {
 }
 COMMON = {"errors", "config", "progress", "columns"}
 ONE_PLACE = ["neo4j", "networkx", "lightning_fabric"]
-ONLY_INSIDE = ["matplotlib", "mlflow", "wandb", "tensorboard"]  # optional or slow: imported where used
+ONLY_INSIDE = ["matplotlib", "mlflow", "wandb", "tensorboard", "pyarrow"]  # optional or slow: imported where used
 ONE_FOLDER = {"rdflib": "graph/rdf", "pyshacl": "graph/rdf", "transformers": "encoders"}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
 
-from kgrec.data import cleaning, schema
+from kgrec.data import cleaning, disk, schema
 from kgrec.data import columns as c
 from kgrec.data.cleaning import HIDDEN, Catalogue, OnUnknown
 from kgrec.data.parsing import parse_table
@@ -26,6 +27,8 @@ class Content:
     ----------
     part : polars.Series or None
         For a fixed split: the part of each event, as its place in `columns.PARTS`.
+    on_disk : bool
+        Whether the events lie on disk.
     """
 
     items: pl.DataFrame
@@ -35,6 +38,11 @@ class Content:
     triples: pl.DataFrame
     report: CleaningReport
     part: pl.Series | None = None
+    on_disk: bool = False
+
+    def kept(self, mask: pl.Series) -> pl.DataFrame:
+        """Some of the events, on disk where they are."""
+        return disk.stored(self.events, mask) if self.on_disk else self.events.filter(mask)
 
 
 def assemble(sources: Sources, findings: Findings, *, where: str, on_unknown: OnUnknown) -> Content:
@@ -69,7 +77,16 @@ def assemble(sources: Sources, findings: Findings, *, where: str, on_unknown: On
         or_empty(queries, schema.QUERIES),
         or_empty(triples, schema.TRIPLES),
     )
-    return Content(items=items, events=events, users=users, queries=queries, triples=triples, part=part, report=report)
+    return Content(
+        items=items,
+        events=events,
+        users=users,
+        queries=queries,
+        triples=triples,
+        part=part,
+        report=report,
+        on_disk=is_on_disk(sources),
+    )
 
 
 def _check_presence(sources: Sources, findings: Findings) -> None:
@@ -103,10 +120,10 @@ def read_table(
     frame = parse_table(source, table, findings) if source else None
     if source is None or frame is None:
         return None
-    frame = cleaning.drop_missing_ids(frame, table, findings)
+    frame = cleaning.drop_missing_ids(frame, source, table, findings)
     if catalogue is not None:
         frame = cleaning.drop_unknown_items(frame, source, table, catalogue, findings)
-    frame = cleaning.drop_duplicate_rows(frame, table, findings)
+    frame = cleaning.drop_duplicate_rows(frame, source, table, findings)
     cleaning.check_keys(frame, source, table, findings)
     cleaning.count_gaps(frame, source, table, findings)
     return frame.drop(HIDDEN, strict=False)
@@ -125,10 +142,10 @@ def read_events(
         frame = parse_table(source, table, findings) if source else None
         if source is None or frame is None:
             continue
-        frame = cleaning.drop_missing_ids(frame, table, findings)
+        frame = cleaning.drop_missing_ids(frame, source, table, findings)
         if catalogue is not None:
             frame = cleaning.drop_unknown_items(frame, source, table, catalogue, findings)
-        frame = cleaning.clean_events(frame, table, findings)
+        frame = cleaning.clean_events(frame, source, table, findings)
         if key != c.IMPRESSIONS:
             cleaning.count_gaps(frame, source, table, findings)
         part = event_keys().index(key) if fixed else -1
@@ -136,13 +153,27 @@ def read_events(
     if not frames:
         return None, None
     try:
-        events = pl.concat(frames, how="diagonal_relaxed")
+        events = _together(frames, is_on_disk(sources))
     except pl.exceptions.PolarsError as error:
         findings.fault(c.EVENTS, f"the tables of events do not fit together: {error}")
         return None, None
     declared = list(schema.EVENTS.dtypes)
     events = events.select(*declared, pl.exclude(declared))
     return events.drop(_PART), events[_PART].rename("part") if fixed else None
+
+
+def _together(frames: Sequence[pl.DataFrame], on_disk: bool) -> pl.DataFrame:
+    """The rows of all frames, with the columns of all."""
+    if not on_disk:
+        return pl.concat(frames, how="diagonal_relaxed")
+    like = pl.concat([frame.clear() for frame in frames], how="diagonal_relaxed")
+    parts = (frame[some] for frame in frames for some in disk.slices(frame.height))
+    return disk.on_disk(pl.concat([like, part], how="diagonal_relaxed") for part in parts)
+
+
+def is_on_disk(sources: Sources) -> bool:
+    """Whether some table lies on disk: then the events do."""
+    return any(source is not None and source.on_disk for source in sources.values())
 
 
 def _count_idle(items: pl.DataFrame, events: pl.DataFrame, users: pl.DataFrame | None, findings: Findings) -> None:

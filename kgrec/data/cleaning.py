@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
+from kgrec.data import disk
 from kgrec.data.parsing import CLOCK
 from kgrec.data.report import EXAMPLES, Findings
 from kgrec.data.schema import Table
@@ -18,12 +20,12 @@ OnUnknown = Literal["raise", "skip"]
 HIDDEN = (ROW, CLOCK)
 
 
-def drop_missing_ids(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.DataFrame:
+def drop_missing_ids(frame: pl.DataFrame, source: Source, table: Table, findings: Findings) -> pl.DataFrame:
     """Drop and count the rows that lack a required value (blank lines of a CSV file among them)."""
     for name in table.required:
-        lost = frame.filter(pl.col(name).is_null())
-        findings.line(table.name, f"missing {name}", lost.height, "dropped", _rows(lost))
-        frame = frame.filter(pl.col(name).is_not_null()) if lost.height else frame
+        lost = frame[ROW].filter(frame[name].is_null())
+        findings.line(table.name, f"missing {name}", lost.len(), "dropped", _rows(lost))
+        frame = source.kept(frame, frame[name].is_not_null()) if lost.len() else frame
     return frame
 
 
@@ -35,19 +37,37 @@ def count_gaps(frame: pl.DataFrame, source: Source, table: Table, findings: Find
         findings.line(table.name, f"missing {name}", gaps, "kept", note)
 
 
-def drop_duplicate_rows(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.DataFrame:
+def drop_duplicate_rows(frame: pl.DataFrame, source: Source, table: Table, findings: Findings) -> pl.DataFrame:
     """Drop and count the rows that repeat an earlier one in every column."""
-    return _drop_repeats(frame, [name for name in frame.columns if name not in HIDDEN], table.name, findings)
+    return _drop_repeats(frame, [name for name in frame.columns if name not in HIDDEN], source, table, findings)
 
 
-def _drop_repeats(frame: pl.DataFrame, names: list[str], table: str, findings: Findings) -> pl.DataFrame:
-    suspects = frame.filter(frame.select(names).hash_rows().is_duplicated())  # whole rows take ten times the memory
+def _drop_repeats(
+    frame: pl.DataFrame,
+    names: list[str],
+    source: Source,
+    table: Table,
+    findings: Findings,
+    among: pl.Series | None = None,
+) -> pl.DataFrame:
+    """Drop the rows that repeat an earlier one in the columns `names`; only rows of a mask where one is given."""
+    if not frame.height:
+        return frame
+    hashes = pl.concat([frame[some].select(names).hash_rows() for some in disk.slices(frame.height)])
+    ordered = np.sort((hashes if among is None else hashes.filter(among)).to_numpy())
+    again = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    del ordered
+    if not len(again):
+        return frame
+    is_suspect = hashes.is_in(pl.Series(again).implode())  # whole rows take ten times the memory
+    del hashes
+    suspects = frame.filter(is_suspect if among is None else is_suspect & among)
     first = suspects.unique(subset=names, keep="first", maintain_order=True)
     if first.height == suspects.height:
         return frame
-    lost = suspects.join(first, on=ROW, how="anti", maintain_order="left")
-    findings.line(table, "exact duplicate", lost.height, "dropped", _rows(lost))
-    return frame.join(lost, on=ROW, how="anti", maintain_order="left")
+    lost = suspects.join(first, on=ROW, how="anti", maintain_order="left")[ROW]
+    findings.line(table.name, "exact duplicate", lost.len(), "dropped", _rows(lost))
+    return source.kept(frame, ~frame[ROW].is_in(lost.implode()))
 
 
 def check_keys(frame: pl.DataFrame, source: Source, table: Table, findings: Findings) -> None:
@@ -78,53 +98,47 @@ def drop_unknown_items(
     known = frame[c.ITEM_ID].is_in(catalogue.item_ids.implode())
     if known.all():
         return frame
-    lost = frame.filter(~known)
+    lost = frame.select(ROW, c.ITEM_ID).filter(~known)
     ids = lost[c.ITEM_ID].unique(maintain_order=True)
     if catalogue.on_unknown == "skip":
         findings.line(table.name, "item_id not in items", lost.height, "dropped", ids)
-        return frame.filter(known)
+        return source.kept(frame, known)
     rows = f"{lost.height:,} {'row' if lost.height == 1 else 'rows'} (first: {lost[ROW][0]})"
     problem = f"{rows} with an item_id that is not among the {catalogue.item_ids.len():,} of items: {list_first(ids)}"
     findings.fault(source.name, problem, 'add the items or pass on_unknown="skip"')
     return frame
 
 
-def clean_events(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.DataFrame:
+def clean_events(frame: pl.DataFrame, source: Source, table: Table, findings: Findings) -> pl.DataFrame:
     """Fill in the default event, order the rows of one second, drop exact duplicates, count repeats without a time."""
     if table.name == c.IMPRESSIONS:
         frame = frame.with_columns(pl.lit(c.IMPRESSION).alias(c.EVENT))
-    gaps = frame[c.EVENT].null_count()
-    findings.line(table.name, "missing event", gaps, f"taken as {c.DEFAULT_EVENT!r}")
-    frame = frame.with_columns(pl.col(c.EVENT).fill_null(c.DEFAULT_EVENT))
-    frame = _ordered_within_seconds(frame, table, findings)
+    else:
+        findings.line(table.name, "missing event", frame[c.EVENT].null_count(), f"taken as {c.DEFAULT_EVENT!r}")
+        frame = frame.with_columns(source.stored(frame[c.EVENT].fill_null(c.DEFAULT_EVENT)))
+    frame = _ordered_within_seconds(frame, source, table, findings)
     names = [name for name in frame.columns if name != ROW]  # the clock too: fractions tell events apart
-    timed = pl.col(c.TIMESTAMP).is_not_null()
-    untimed = frame.filter(~timed)
-    repeats = untimed.height - untimed.n_unique([c.USER_ID, c.ITEM_ID, c.EVENT])
-    findings.line(table.name, "repeated (no timestamp)", repeats, "kept")
-    if not untimed.height:
-        return _drop_repeats(frame, names, table.name, findings)
-    kept = _drop_repeats(frame.filter(timed), names, table.name, findings)
-    return (
-        frame
-        if kept.height + untimed.height == frame.height
-        else frame.join(pl.concat([kept, untimed]), on=ROW, how="semi", maintain_order="left")
-    )
+    timed = frame[c.TIMESTAMP].is_not_null()
+    untimed = frame.select(c.USER_ID, c.ITEM_ID, c.EVENT).filter(~timed)
+    findings.line(table.name, "repeated (no timestamp)", untimed.height - untimed.n_unique(), "kept")
+    return _drop_repeats(frame, names, source, table, findings, timed)
 
 
-def _ordered_within_seconds(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.DataFrame:
+def _ordered_within_seconds(frame: pl.DataFrame, source: Source, table: Table, findings: Findings) -> pl.DataFrame:
     """Keep the order in time of rows whose times differ by less than a second, though the fraction is cut.
 
     Each row stays in a place that a row of the same second had, so the order of the file is kept otherwise.
     """
-    cut = frame.filter(pl.col(CLOCK) != pl.col(c.TIMESTAMP))
-    if not cut.height:
+    cut = frame[CLOCK].filter(frame[CLOCK] != frame[c.TIMESTAMP])
+    if not cut.len():
         return frame
-    findings.line(table.name, "timestamp with a fraction of a second", cut.height, "cut to whole seconds", cut[CLOCK])
-    places = frame[c.TIMESTAMP].arg_sort(nulls_last=True)
+    findings.line(table.name, "timestamp with a fraction of a second", cut.len(), "cut to whole seconds", cut)
+    places = frame[c.TIMESTAMP].arg_sort(nulls_last=True).to_numpy()
     order = frame.select(pl.arg_sort_by(c.TIMESTAMP, CLOCK, nulls_last=True, maintain_order=True)).to_series()
-    return frame[order].with_columns(places.alias("__place__")).sort("__place__").drop("__place__")
+    row = np.empty_like(places)
+    row[places] = order.to_numpy()
+    return frame[row] if not source.on_disk else disk.on_disk(disk.gathered(frame, row))
 
 
-def _rows(frame: pl.DataFrame) -> list[str]:
-    return [f"row {row}" for row in frame[ROW].head(EXAMPLES)]
+def _rows(numbers: pl.Series) -> list[str]:
+    return [f"row {row}" for row in numbers.head(EXAMPLES)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import polars as pl
 
@@ -17,6 +18,8 @@ from kgrec.data.report import CleaningReport, Findings
 from kgrec.data.sources import Frame, from_frames
 from kgrec.data.splitting import SplitMethod
 from kgrec.errors import ConfigError, DataError, check_whole
+
+History: TypeAlias = "pl.DataFrame | Callable[[], pl.DataFrame] | None"
 
 
 class Dataset:
@@ -69,13 +72,13 @@ class Dataset:
         self._set(assemble(sources, findings, where="the dataset", on_unknown=on_unknown))
 
     @classmethod
-    def from_content(cls, content: Content, history: pl.DataFrame | pl.LazyFrame | None = None) -> Dataset:
+    def from_content(cls, content: Content, history: History = None) -> Dataset:
         """Wrap tables that are already clean; `history` holds the events before those of a part of a split."""
         dataset = cls.__new__(cls)
         dataset._set(content, history)
         return dataset
 
-    def _set(self, content: Content, history: pl.DataFrame | pl.LazyFrame | None = None) -> None:
+    def _set(self, content: Content, history: History = None) -> None:
         self._content = content
         self._history = history
         self._interactions: pl.DataFrame | None = None
@@ -114,8 +117,8 @@ class Dataset:
     @property
     def history(self) -> pl.DataFrame | None:
         """For a part of a split: the events of the parts before it. None for train and for a whole dataset."""
-        if isinstance(self._history, pl.LazyFrame):
-            self._history = self._history.collect()
+        if callable(self._history):
+            self._history = self._history()
         return self._history
 
     @property
@@ -284,19 +287,18 @@ class Split:
 
 
 def _split(content: Content, part: pl.Series, method: SplitMethod) -> Split:
-    if not content.events.filter(part == splitting.TRAIN).select(splitting.liked().any()).item():
+    if not (content.events.select(splitting.liked()).to_series() & (part == splitting.TRAIN)).any():
         raise DataError(f"split by {method}: no interaction is left in train ({content.events.height:,} events in all)")
 
     train, validation, test = (
-        replace(content, events=content.events.filter(part == code), part=None)
+        replace(content, events=content.kept(part == code), part=None)
         for code in (splitting.TRAIN, splitting.VALIDATION, splitting.TEST)
     )
-    # a copy of nearly all events: made where it is asked for
-    before_test = content.events.lazy().filter(part < splitting.TEST)
     return Split(
         Dataset.from_content(train),
         Dataset.from_content(validation, train.events),
-        Dataset.from_content(test, before_test),
+        # a copy of nearly all events: made where it is asked for
+        Dataset.from_content(test, lambda: content.kept(part < splitting.TEST)),
         method,
     )
 

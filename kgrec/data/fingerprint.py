@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from kgrec.data.disk import slices
+
 
 def fingerprint(tables: Mapping[str, pl.DataFrame], *, ordered: frozenset[str]) -> str:
     """SHA-256 of the tables as 64 hex digits.
@@ -42,13 +44,18 @@ def _update(digest: hashlib._Hash, series: pl.Series) -> None:
         _update(digest, series.filter(lengths > 0).explode())
     elif series.dtype == pl.String:
         digest.update(f"text {series.name}\n".encode())
-        digest.update(_bytes(series.str.len_bytes().cast(pl.Int64).fill_null(-1), "<i8"))
-        digest.update("".join(series.drop_nulls().to_list()).encode())
+        for some in slices(series.len()):
+            digest.update(_bytes(series[some].str.len_bytes().cast(pl.Int64).fill_null(-1), "<i8"))
+        for some in slices(series.len()):
+            digest.update("".join(series[some].drop_nulls().to_list()).encode())
     else:
         kind = "<f8" if series.dtype.is_float() else "<i8"
         digest.update(f"{kind} {series.name}\n".encode())
-        digest.update(_bytes(series.is_null().cast(pl.Int64), "<i1"))
-        digest.update(_bytes(series.fill_null(0) if series.dtype.is_numeric() else series.fill_null(value=False), kind))
+        for some in slices(series.len()):
+            digest.update(_bytes(series[some].is_null().cast(pl.Int64), "<i1"))
+        filled = 0 if series.dtype.is_numeric() else False
+        for some in slices(series.len()):
+            digest.update(_bytes(series[some].fill_null(filled), kind))
 
 
 def _bytes(series: pl.Series, kind: str) -> bytes:

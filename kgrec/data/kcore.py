@@ -44,7 +44,7 @@ def _restricted(content: Content, user_ids: pl.Series, item_ids: pl.Series, chec
     kept = replace(
         content,
         items=content.items.filter(has_item),
-        events=content.events.filter(in_core),
+        events=content.kept(in_core),
         users=content.users.filter(has_user),
         queries=content.queries.filter(has_item),
         triples=content.triples.filter(~pl.col(c.HEAD).is_in(gone) & ~pl.col(c.TAIL).is_in(gone)),

@@ -36,12 +36,12 @@ def parse_table(source: Source, table: Table, findings: Findings) -> pl.DataFram
     if not source.frame.height:
         findings.fault(source.name, "the table is empty (no rows)")
         return None
-    series = [_parse_declared(source, column, table, findings) for column in table.columns]
+    series = [source.stored(_parse_declared(source, column, table, findings)) for column in table.columns]
     declared = {column.name for column in table.columns}
-    series += [parse_extra(source, name, findings) for name in found if name not in declared]
-    series.append(source.frame[ROW])
+    series += [source.stored(parse_extra(source, name, findings)) for name in found if name not in declared]
+    series.append(source.stored(source.frame[ROW]))
     if c.TIMESTAMP in declared:
-        series.append(_clock(source))
+        series.append(source.stored(_clock(source)))
     return pl.DataFrame(series)
 
 
@@ -53,7 +53,7 @@ def row_examples(rows: Iterable[object], values: Iterable[object]) -> str:
 
 def fault_rows(source: Source, findings: Findings, *, bad: pl.Series, column: str, problem: str, fix: str = "") -> None:
     """Note one fault for all the rows where `bad` is true, with the first few of them."""
-    picked = source.frame.filter(bad)
+    picked = source.frame.select(ROW, column).filter(bad)
     if picked.height:
         shown = row_examples(picked[ROW], picked[column])
         count = f"{picked.height:,} {'row' if picked.height == 1 else 'rows'}"
@@ -176,8 +176,8 @@ def _in_range(source: Source, numbers: pl.Series, column: Column, table: Table, 
     if column.maximum is not None:
         outside |= numbers > column.maximum
     outside = outside.fill_null(value=False)
-    picked = source.frame.filter(outside)
-    shown = [f"row {row}: {value}" for row, value in picked.select(ROW, column.name).head(EXAMPLES).rows()]
+    picked = source.frame.select(ROW, column.name).filter(outside)
+    shown = [f"row {row}: {value}" for row, value in picked.head(EXAMPLES).rows()]
     findings.line(table.name, f"{column.name} not {column.range_text}", picked.height, "made null", shown)
     return numbers.set(outside, None)
 

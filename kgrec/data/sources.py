@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
+from kgrec.data import disk
 from kgrec.data.report import Findings
 from kgrec.data.schema import TABLES
 from kgrec.errors import list_first
@@ -44,17 +45,35 @@ class Source:
         The file's name, or the table's when it was given as a frame.
     is_text : bool
         Whether every cell is text whose type must be guessed (CSV).
+    on_disk : bool
+        Whether the rows lie on disk, and what is made of them is to.
     """
 
     frame: pl.DataFrame
     name: str
     is_text: bool = False
+    on_disk: bool = False
 
     @classmethod
     def of(cls, frame: pl.DataFrame, name: str, *, is_text: bool = False) -> Source:
         """Number the rows; a CSV's first data row is row 2, as its header is row 1."""
         numbers = pl.int_range(frame.height, dtype=pl.Int64, eager=True).rename(ROW) + (2 if is_text else 1)
         return cls(frame.with_columns(numbers.alias(ROW)), name, is_text)
+
+    @classmethod
+    def scanned(cls, table: pl.LazyFrame, name: str, *, is_text: bool = False) -> Source:
+        """The same, of a table that is not read into memory."""
+        numbered = table.with_row_index(ROW, 2 if is_text else 1)
+        ordered = numbered.select(pl.exclude(ROW), pl.col(ROW).cast(pl.Int64))
+        return cls(disk.scanned(ordered), name, is_text, on_disk=True)
+
+    def stored(self, column: pl.Series) -> pl.Series:
+        """A column made of this table, where the table lies."""
+        return disk.stored(column.to_frame()).to_series() if self.on_disk else column
+
+    def kept(self, frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
+        """Some rows of what was made of this table, where the table lies."""
+        return disk.stored(frame, mask) if self.on_disk else frame.filter(mask)
 
 
 # By table (`events.train`, ... for a fixed split); None: given, but it can't be read, which has been noted, or a part
@@ -67,8 +86,8 @@ def event_keys() -> list[str]:
     return [f"{c.EVENTS}.{part}" for part in c.PARTS]
 
 
-def from_folder(folder: Path, findings: Findings) -> Sources:
-    """Read every table of a dataset folder.
+def from_folder(folder: Path, findings: Findings, *, in_memory: bool = True) -> Sources:
+    """Read every table of a dataset folder; unless `in_memory`, events and impressions onto disk.
 
     Raises
     ------
@@ -86,7 +105,8 @@ def from_folder(folder: Path, findings: Findings) -> Sources:
         if len(paths) > 1:
             findings.fault(key, f"found twice, as {list_first(path.name for path in paths)}", "keep one")
         elif paths:
-            sources[key] = read_file(paths[0], findings)
+            is_log = key in (c.EVENTS, c.IMPRESSIONS, *event_keys())
+            sources[key] = read_file(paths[0], findings, in_memory=in_memory or not is_log)
     for path in sorted(folder.iterdir()):
         if path.name.endswith(SUFFIXES) and path not in known:
             findings.line(path.name, "not a table of a dataset", 1, "not read")
@@ -118,22 +138,27 @@ def _flattened(tables: Mapping[str, Frame | Mapping[str, Frame] | None]) -> Iter
             yield key, cast("Frame", frame)
 
 
-def read_file(path: Path, findings: Findings) -> Source | None:
-    """Read one table; None where it can't be read, which is noted."""
+def read_file(path: Path, findings: Findings, *, in_memory: bool = True) -> Source | None:
+    """Read one table, into memory or onto disk; None where it can't be read, which is noted."""
     is_text = not path.name.endswith(".parquet")
     try:
-        frame = pl.read_csv(path, infer_schema=False, glob=False) if is_text else pl.read_parquet(path, glob=False)
+        if in_memory:
+            frame = pl.read_csv(path, infer_schema=False, glob=False) if is_text else pl.read_parquet(path, glob=False)
+            source = Source.of(frame, path.name, is_text=is_text)
+        else:
+            scan = pl.scan_csv(path, infer_schema=False, glob=False) if is_text else pl.scan_parquet(path, glob=False)
+            source = Source.scanned(scan, path.name, is_text=is_text)
     except pl.exceptions.NoDataError:
         findings.fault(path.name, "the file is empty")
         return None
     except (pl.exceptions.PolarsError, OSError) as error:
         findings.fault(path.name, f"can't be read: {_first_line(error)}")
         return None
-    for name in frame.columns:
+    for name in source.frame.columns:
         renamed = _RENAMED.fullmatch(name)
-        if is_text and renamed and renamed[1] in frame.columns:
+        if is_text and renamed and renamed[1] in source.frame.columns:
             findings.fault(path.name, f"has the column {renamed[1]!r} twice")
-    return Source.of(frame, path.name, is_text=is_text)
+    return source
 
 
 def _first_line(error: BaseException) -> str:

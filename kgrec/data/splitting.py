@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
+from kgrec.data.disk import slices
 from kgrec.errors import ConfigError, DataError
 
 SplitMethod = Literal["leave_last_out", "temporal", "random", "fixed"]
 Ratio = tuple[float, float, float]
 TRAIN, VALIDATION, TEST = range(3)  # codes of the parts, in the order of columns.PARTS
-_ROW, _PART, _LIKED, _LIST = "__row__", "__part__", "__liked__", "__list__"
-_PAIR = [c.USER_ID, c.ITEM_ID]
+_ROW, _PART, _LIKED, _LISTED = "__row__", "__part__", "__liked__", "__listed__"
+_PAIR, _LIST = [c.USER_ID, c.ITEM_ID], [c.USER_ID, c.SESSION_ID, c.TIMESTAMP]
 
 
 def liked() -> pl.Expr:
@@ -29,8 +30,11 @@ def shown_list() -> pl.Expr:
 
     Rows of one user, session and time are a list where they have a position or a session.
     """
-    listed = pl.col(c.TIMESTAMP).is_not_null() & (pl.col(c.POSITION).is_not_null() | pl.col(c.SESSION_ID).is_not_null())
-    return pl.when(listed).then(pl.struct(c.USER_ID, c.SESSION_ID, c.TIMESTAMP).rank("dense"))
+    return pl.when(_is_listed()).then(pl.struct(*_LIST).rank("dense"))
+
+
+def _is_listed() -> pl.Expr:
+    return pl.col(c.TIMESTAMP).is_not_null() & (pl.col(c.POSITION).is_not_null() | pl.col(c.SESSION_ID).is_not_null())
 
 
 def check_ratio(ratio: Sequence[float]) -> Ratio:
@@ -67,16 +71,35 @@ def leave_last_out(events: pl.DataFrame) -> pl.Series:
     polars.Series of int8
         The part of each row, as its place in `columns.PARTS`.
     """
-    rows = _numbered(events)
+    is_liked = events.select(liked()).to_series()
+    likes = events.select(*_PAIR, c.TIMESTAMP).filter(is_liked)
     ranked = (
-        rows.filter(_LIKED)
+        likes.with_columns(is_liked.arg_true().alias(_ROW))
         .sort(c.TIMESTAMP, nulls_last=False, maintain_order=True)
         .with_columns(pl.int_range(pl.len(), 0, -1, dtype=pl.Int64).over(c.USER_ID).alias("from_end"))
         .with_columns((3 - pl.col("from_end")).clip(TRAIN, TEST).cast(pl.Int8).alias(_PART))
     )
-    rest = _with_held_out_pair(_by_time(rows.filter(~pl.col(_LIKED)), ranked), ranked)
-    together = pl.concat([piece.select(_ROW, _PART) for piece in (ranked, rest)])
-    return together.sort(_ROW)[_PART].rename("part")
+    part = np.zeros(events.height, np.int8)
+    part[ranked[_ROW].to_numpy()] = ranked[_PART].to_numpy()
+    held_out = ranked.filter(pl.col(_PART) != TRAIN).group_by(_PAIR).agg(pl.col(_PART).min().alias("pair_part"))
+    moved = []
+    for rest in _other_rows(events, is_liked):
+        placed = _by_time(rest, ranked).join(held_out, on=_PAIR, how="left", maintain_order="left")
+        part[placed[_ROW].to_numpy()] = placed.select(pl.coalesce("pair_part", _PART)).to_series().to_numpy()
+        moved.append(placed.filter(_LISTED, pl.col("pair_part").is_not_null()).select(*_LIST, "pair_part"))
+    lists = pl.concat(moved).group_by(_LIST).agg(pl.col("pair_part").min())
+    for rest in _other_rows(events, is_liked) if lists.height else ():
+        beside = rest.filter(_LISTED).join(held_out, on=_PAIR, how="anti").join(lists, on=_LIST, nulls_equal=True)
+        part[beside[_ROW].to_numpy()] = beside["pair_part"].to_numpy()
+    return pl.Series("part", part)
+
+
+def _other_rows(events: pl.DataFrame, is_liked: pl.Series) -> Iterator[pl.DataFrame]:
+    """The rows that are no interactions, slice by slice, and whether each is of a list."""
+    listed = (pl.col(c.EVENT) == c.IMPRESSION) & _is_listed()
+    for some in slices(events.height):
+        rows = events[some].with_row_index(_ROW, some.start).filter(~is_liked[some])
+        yield rows.select(_ROW, *_PAIR, c.TIMESTAMP, c.SESSION_ID, listed.alias(_LISTED))
 
 
 def _by_time(rest: pl.DataFrame, ranked: pl.DataFrame) -> pl.DataFrame:
@@ -96,14 +119,6 @@ def _by_time(rest: pl.DataFrame, ranked: pl.DataFrame) -> pl.DataFrame:
     return rest.with_columns(part.cast(pl.Int8).alias(_PART))
 
 
-def _with_held_out_pair(rest: pl.DataFrame, ranked: pl.DataFrame) -> pl.DataFrame:
-    """Move the rows of a held-out (user, item) pair, and lists with one, to the earliest held-out part of that pair."""
-    held_out = ranked.filter(pl.col(_PART) != TRAIN).group_by(_PAIR).agg(pl.col(_PART).min().alias("pair_part"))
-    joined = rest.join(held_out, on=_PAIR, how="left", maintain_order="left")
-    of_list = pl.when(pl.col(_LIST).is_not_null()).then(pl.col("pair_part").min().over(_LIST))
-    return joined.with_columns(pl.coalesce("pair_part", of_list, _PART).alias(_PART))
-
-
 def temporal(events: pl.DataFrame, ratio: Ratio) -> pl.Series:
     """Two moments divide all rows alike, set so that the interactions are shared out by `ratio`.
 
@@ -120,7 +135,7 @@ def temporal(events: pl.DataFrame, ratio: Ratio) -> pl.Series:
             f"events: {gaps:,} of {events.height:,} rows have no timestamp, and a temporal split needs every one; "
             "drop those rows or split with method='random'"
         )
-    times = events.filter(liked())[c.TIMESTAMP].sort()
+    times = events.select(pl.col(c.TIMESTAMP).filter(liked())).to_series().sort()
     part = pl.zeros(events.height, dtype=pl.Int8, eager=True)
     for share in (ratio[0], ratio[0] + ratio[1]):
         place = _share_of(share, times.len())
@@ -135,7 +150,7 @@ def random(events: pl.DataFrame, ratio: Ratio, seed: int) -> pl.Series:
     All rows of a pair go to one part, so that no part repeats a pair of another; impressions and negatives of the pair
     too. Pairs without an interaction are shared out likewise, on their own.
     """
-    rows = _numbered(events)
+    rows = events.select(*_PAIR, liked().alias(_LIKED))
     pairs = rows.group_by(_PAIR, maintain_order=True).agg(pl.col(_LIKED).any())
     generator = np.random.default_rng(np.random.SeedSequence([seed, *b"split"]))
     part = np.zeros(pairs.height, dtype=np.int8)
@@ -150,11 +165,6 @@ def random(events: pl.DataFrame, ratio: Ratio, seed: int) -> pl.Series:
 
 def _share_of(share: float, count: int) -> int:
     return math.floor(share * count + 0.5 + 1e-9)
-
-
-def _numbered(events: pl.DataFrame) -> pl.DataFrame:
-    shown = pl.when(pl.col(c.EVENT) == c.IMPRESSION).then(shown_list())
-    return events.select(*_PAIR, c.TIMESTAMP, liked().alias(_LIKED), shown.alias(_LIST)).with_row_index(_ROW)
 
 
 def comes_after(later: pl.DataFrame, earlier: pl.DataFrame) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from kgrec.data.disk import slices
+
 MILLISECONDS_FROM = 1e11  # seconds past the year 5138: really milliseconds or finer
 _NUMBER = r"^\s*[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*$"
 _ISO = (
@@ -35,7 +37,7 @@ def parse_timestamps(raw: pl.Series) -> tuple[pl.Series, pl.Series]:
         case pl.Date():
             seconds = raw.dt.epoch("d") * 86400.0
         case pl.String():
-            seconds = _from_text(raw)
+            seconds = pl.concat([_from_text(raw[some]) for some in slices(raw.len())])  # its parts take much memory
         case dtype if dtype.is_numeric():
             seconds = raw.cast(pl.Float64).fill_nan(None)
             raw = raw.fill_nan(None) if dtype.is_float() else raw

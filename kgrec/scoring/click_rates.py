@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from kgrec.data.disk import slices
 from kgrec.scoring.relations import ItemRelations
 from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.shown import Shown
 
 LATEST = 500  # things shown to a user that are read
 PLACES = 50  # of a list that have a rate of their own; those further down share one
+BLOCK = 1 << 21  # rows whose users are looked at together
 LEAST, MOST = 0.1, 1e4  # strength of a prior
 ITEM, USER = "item", "user"
 
@@ -41,25 +43,30 @@ class ClickRates:
     @classmethod
     def of(cls, shown: Shown, relations: ItemRelations, num_items: int) -> ClickRates:
         """Those of a log, and of the relations that the items have."""
-        place = _place(shown.position)
         rate = (shown.clicked.sum() + 1) / (len(shown) + 2)
-        counts = np.bincount(place, minlength=PLACES + 2)
-        clicks = np.bincount(place, shown.clicked, minlength=PLACES + 2)
-        by_place = (clicks + rate * 10) / (counts + 10)  # ten more at the rate of all
-        expected = by_place[place]
-        strength = {ITEM: _strength(*(np.bincount(shown.item_index, part) for part in (shown.clicked, expected)))}
-        known = slice(int(shown.start[0]), None)
-        user, item, clicked, expected = (
-            part[known] for part in (shown.user_index(), shown.item_index, shown.clicked, expected)
-        )
-        of_user = [np.bincount(user, part, minlength=len(shown.start) - 1) for part in (clicked, expected)]
-        strength[USER] = _strength(of_user[0], of_user[1])
-        expected = expected * _ratio(of_user[0], of_user[1], strength[USER])[user]
-        shape = (len(shown.start) - 1, num_items)
-        pair = [sparse.csr_array((part, (user, item)), shape=shape) for part in (clicked, expected)]
-        for name, rows in relations.neighbours.items():
-            strength[name] = _strength(*_aligned(*(part @ rows for part in pair)))
-        return cls(by_place, strength)
+        counts, clicks = np.zeros(PLACES + 2, np.int64), np.zeros(PLACES + 2)
+        for some in slices(len(shown)):
+            place = _place(shown.position[some])
+            counts += np.bincount(place, minlength=PLACES + 2)
+            clicks += np.bincount(place, shown.clicked[some], minlength=PLACES + 2)
+        rates = cls((clicks + rate * 10) / (counts + 10), {})  # ten more at the rate of all
+        of_item, of_user = np.zeros((2, num_items)), np.zeros((2, len(shown.start) - 1))
+        for some in slices(len(shown)):
+            _add(of_item, shown.item_index[some], shown.clicked[some], rates.expected(shown, some))
+        for users, some in _blocks(shown):
+            _add(of_user, _users(shown, users), shown.clicked[some], rates.expected(shown, some))
+        shown_items = int(shown.item_index.max(initial=-1)) + 1
+        strength = {ITEM: _strength(_moments(*of_item[:, :shown_items])), USER: _strength(_moments(*of_user))}
+        ratio = _ratio(of_user[0], of_user[1], strength[USER])
+        moments = {name: np.zeros(2) for name in relations.neighbours}
+        for users, some in _blocks(shown):
+            user = _users(shown, users)
+            shape, pair = (users.stop - users.start, num_items), (user - users.start, shown.item_index[some])
+            parts = shown.clicked[some], rates.expected(shown, some) * ratio[user]
+            of_pair = [sparse.csr_array((part, pair), shape=shape) for part in parts]
+            for name, rows in relations.neighbours.items():
+                moments[name] += _moments(*_aligned(*(part @ rows for part in of_pair)))
+        return cls(rates.by_place, strength | {name: _strength(found) for name, found in moments.items()})
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> ClickRates:
@@ -70,9 +77,9 @@ class ClickRates:
         """Plain values, for JSON."""
         return {"by_place": self.by_place.tolist(), "strength": dict(self.strength)}
 
-    def expected(self, shown: Shown) -> np.ndarray:
-        """The clicks to be expected of each row by its place alone, shape (num_shown,), float64."""
-        found: np.ndarray = self.by_place[_place(shown.position)]
+    def expected(self, shown: Shown, rows: np.ndarray | slice) -> np.ndarray:
+        """The clicks to be expected of some rows by their places alone, shape (num_rows,), float64."""
+        found: np.ndarray = self.by_place[_place(shown.position[rows])]
         return found
 
 
@@ -82,22 +89,27 @@ class ShownBefore:
 
     Attributes
     ----------
-    expected : float64, shape (num_shown,)
     of_item : float64, shape (3, num_items)
         Times shown, clicks, expected clicks.
     """
 
     shown: Shown
     rates: ClickRates
-    expected: np.ndarray
     of_item: np.ndarray
+
+    @property
+    def expected(self) -> np.ndarray:
+        """The clicks to be expected of each row, shape (num_shown,), float64; made when asked for."""
+        return self.rates.expected(self.shown, slice(None))
 
     @classmethod
     def of(cls, shown: Shown, rates: ClickRates, num_items: int) -> ShownBefore:
         """The sums of a log."""
-        expected = rates.expected(shown)
-        of_item = [np.bincount(shown.item_index, part, num_items) for part in (None, shown.clicked, expected)]
-        return cls(shown, rates, expected, np.stack(of_item))
+        of_item = np.zeros((3, num_items))
+        for some in slices(len(shown)):
+            clicked = shown.clicked[some]
+            _add(of_item, shown.item_index[some], np.ones_like(clicked), clicked, rates.expected(shown, some))
+        return cls(shown, rates, of_item)
 
     def columns(
         self, relations: ItemRelations, source: np.ndarray, user: np.ndarray, moment: np.ndarray, item: np.ndarray
@@ -118,7 +130,7 @@ class ShownBefore:
         state = state.reshape(-1)
         first = np.maximum(keys[0], keys[1] - LATEST)
         line, row = flat_ranges(first, keys[1])
-        clicked, expected = self.shown.clicked[row], self.expected[row]
+        clicked, expected = self.shown.clicked[row], self.rates.expected(self.shown, row)
         strength = self.rates.strength
         of_user = [np.bincount(line, part, len(first)) for part in (clicked, expected)]
         ratio = _ratio(of_user[0], of_user[1], strength[USER])
@@ -155,10 +167,35 @@ def _ratio(clicks: np.ndarray, expected: np.ndarray, strength: float) -> np.ndar
     return found
 
 
-def _strength(clicks: np.ndarray, expected: np.ndarray) -> float:
+def _moments(clicks: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """The sum of the squares that are expected, and that of the variance which is not Poisson's."""
+    return np.array([np.square(expected).sum(), (np.square(clicks - expected) - expected).sum()])
+
+
+def _strength(moments: np.ndarray) -> float:
     """That of the gamma prior under which Poisson clicks vary as they do (method of moments)."""
-    beyond = float((np.square(clicks - expected) - expected).sum())  # the variance that is not Poisson's
-    return float(np.clip(np.square(expected).sum() / max(beyond, 1e-9), LEAST, MOST))
+    return float(np.clip(moments[0] / max(float(moments[1]), 1e-9), LEAST, MOST))
+
+
+def _add(sums: np.ndarray, place: np.ndarray, *parts: np.ndarray) -> None:
+    """Add each part to the sums of its own, in the order of the rows: slices give the bits of the whole."""
+    for line, part in zip(sums, parts, strict=True):
+        np.add.at(line, place.astype(np.intp), part.astype(np.float64))
+
+
+def _blocks(shown: Shown) -> Iterator[tuple[slice, slice]]:
+    """Users who are known and their rows, about BLOCK rows at a time."""
+    begin = 0
+    while begin < len(shown.start) - 1:
+        end = int(np.searchsorted(shown.start, shown.start[begin] + BLOCK, side="right")) - 1
+        end = min(max(end, begin + 1), len(shown.start) - 1)
+        yield slice(begin, end), slice(int(shown.start[begin]), int(shown.start[end]))
+        begin = end
+
+
+def _users(shown: Shown, users: slice) -> np.ndarray:
+    """The user of each row of some users."""
+    return np.repeat(np.arange(users.start, users.stop), np.diff(shown.start[users.start : users.stop + 1]))
 
 
 def _aligned(clicks: sparse.csr_array, expected: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:

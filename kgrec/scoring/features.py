@@ -77,6 +77,10 @@ class PairFeatures:
             return {}
         return {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
 
+    def forget_shown(self) -> None:
+        """Let go of the log last asked for."""
+        self._shown_before = None
+
     def _block(self, pairs: Pairs, past: Past) -> Columns:
         histories, counts = past.histories, past.counts
         keys, state = np.unique(np.stack([pairs.user_index, pairs.place]), axis=1, return_inverse=True)

@@ -50,19 +50,32 @@ class _Table:
         return _Table(*(getattr(self, part.name)[index] for part in fields(self)))
 
 
-def fit_scoring(model: FittedModel, found: LabelledPairs, past: Past, *, seed: int) -> ScoringModule | None:
+def scoring_stream(seed: int) -> np.random.Generator:
+    """The random stream of a scoring module, which first chooses pairs."""
+    return np.random.default_rng(np.random.SeedSequence([seed, *b"scoring"]))
+
+
+def fit_scoring(
+    model: FittedModel, found: LabelledPairs, past: Past, *, seed: int, rng: np.random.Generator | None = None
+) -> ScoringModule | None:
     """Learn from labelled pairs of a part that the ranker was not trained on.
 
     The users are dealt out to folds. Each fold is predicted by a network fitted to the others; the number of epochs is
     the best over all folds, and those predictions calibrate the module, whose network is then fitted to all pairs.
+
+    Parameters
+    ----------
+    rng : Generator, optional
+        The `scoring_stream` that chose the pairs by `some_pairs`; None: they are chosen here.
 
     Returns
     -------
     ScoringModule or None
         None where there is too little to learn from.
     """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, *b"scoring"]))
-    found = _at_most(found, MOST_PAIRS, rng)
+    if rng is None:
+        rng = scoring_stream(seed)
+        found = found.take(some_pairs(found.pairs.user_index, rng))
     clicks = int(found.clicked.sum())
     if min(clicks, len(found.clicked) - clicks) < FEWEST:
         logger.info("no scoring module: %d clicks among %d pairs are too few", clicks, len(found.clicked))
@@ -169,16 +182,22 @@ class _Trainer:
         run.logits.append(logits.double().numpy())
 
 
-def _at_most(found: LabelledPairs, most: int, rng: np.random.Generator) -> LabelledPairs:
-    """The pairs of some users, where those of all are more than `most`."""
-    user, place = np.unique(found.pairs.user_index, return_inverse=True)
-    if len(place) <= most:
-        return found
-    order = rng.permutation(len(user))
-    taken = np.zeros(len(user), dtype=bool)
-    taken[order[np.cumsum(np.bincount(place)[order]) <= most]] = True
-    rows = np.flatnonzero(taken[place])
-    return LabelledPairs(found.pairs.take(rows), found.clicked[rows], found.bought[rows], found.basis)
+def some_pairs(user: np.ndarray, rng: np.random.Generator) -> np.ndarray | slice:
+    """The places of some users' pairs, where those of all are more than `MOST_PAIRS`.
+
+    Parameters
+    ----------
+    user : int, shape (num_pairs,)
+        The user of each pair.
+    """
+    if len(user) <= MOST_PAIRS:
+        return slice(None)
+    counts = np.bincount(user)
+    known = np.flatnonzero(counts)
+    order = known[rng.permutation(len(known))]
+    taken = np.zeros(len(counts), dtype=bool)
+    taken[order[np.cumsum(counts[order]) <= MOST_PAIRS]] = True
+    return np.flatnonzero(taken[user])
 
 
 def _deal(user: np.ndarray, rng: np.random.Generator) -> np.ndarray:

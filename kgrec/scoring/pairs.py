@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
+from kgrec.data.disk import taken
 from kgrec.data.schema import EVENTS
 from kgrec.data.splitting import shown_list
 from kgrec.tensors.clicks import ClickBasis, acted_upon, click_examples
@@ -50,7 +52,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.user_index)
 
-    def take(self, rows: np.ndarray) -> Pairs:
+    def take(self, rows: np.ndarray | slice) -> Pairs:
         """Some of them, in the order asked."""
         return Pairs(*(getattr(self, part.name)[rows] for part in fields(self)))
 
@@ -63,6 +65,10 @@ class LabelledPairs:
     clicked: np.ndarray
     bought: np.ndarray
     basis: ClickBasis
+
+    def take(self, rows: np.ndarray | slice) -> LabelledPairs:
+        """Some of them, in the order asked."""
+        return LabelledPairs(self.pairs.take(rows), self.clicked[rows], self.bought[rows], self.basis)
 
 
 def pairs_with_context(user: np.ndarray, place: np.ndarray, item: np.ndarray, rows: pl.DataFrame) -> Pairs:
@@ -87,7 +93,12 @@ def pairs_with_context(user: np.ndarray, place: np.ndarray, item: np.ndarray, ro
 
 
 def labelled_pairs(
-    part: Dataset, histories: Histories, users: Vocabulary, items: Vocabulary, generator: np.random.Generator
+    part: Dataset,
+    histories: Histories,
+    users: Vocabulary,
+    items: Vocabulary,
+    generator: np.random.Generator,
+    choose: Callable[[np.ndarray], np.ndarray | slice] | None = None,
 ) -> LabelledPairs:
     """The impressions of a part; where it has none its interactions and, beside them, its negatives or drawn pairs.
 
@@ -97,14 +108,20 @@ def labelled_pairs(
         Of `users`, the events before the part, or through it where its impressions have times.
     generator : Generator
         Draws as many pairs as there are interactions, where there is no negative.
+    choose : callable, optional
+        Which pairs are wanted, their places ascending, by the user of each; None: all.
     """
     events = part.events
     examples = click_examples(events, histories, users, items, generator)
-    rows = events[examples.row]
-    user, item, place, clicked = examples.user_index, examples.item_index, examples.place, examples.label
+    is_log = examples.basis == "impressions"
+    some = choose(examples.user_index) if choose and is_log else slice(None)  # before more is made of them
+    user, item, place = (
+        whole[some].astype(np.int64) for whole in (examples.user_index, examples.item_index, examples.place)
+    )
+    clicked, rows = examples.label[some].astype(np.float32), taken(events, examples.row[some])
     purchases = events.filter(pl.col(c.EVENT) == "purchase")
     bought = acted_upon(rows, purchases).cast(pl.Float32).to_numpy()
-    if examples.basis != "impressions":
+    if not is_log:
         liked = part.interactions
         own, liked_item = users.index(liked[c.USER_ID]), items.index(liked[c.ITEM_ID])
         known = (own >= 0) & (liked_item >= 0)
@@ -117,4 +134,5 @@ def labelled_pairs(
         bought = np.concatenate([np.zeros(len(examples), np.float32), purchased, np.zeros(drawn, np.float32)])
         rows = pl.DataFrame(schema=EVENTS.dtypes).clear(len(user))
         place = histories.lengths[user]
-    return LabelledPairs(pairs_with_context(user, place, item, rows), clicked, bought, examples.basis)
+    found = LabelledPairs(pairs_with_context(user, place, item, rows), clicked, bought, examples.basis)
+    return found.take(choose(user)) if choose and not is_log else found

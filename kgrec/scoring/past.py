@@ -58,7 +58,8 @@ def histories_through(model: FittedModel, before: pl.DataFrame, part: Dataset, u
     before : frame
         The events before the part.
     """
-    shown = part.events.filter(pl.col(c.EVENT) == c.IMPRESSION)
-    if model.histories.ordered and shown.height and not shown[c.TIMESTAMP].null_count():
+    is_shown = part.events[c.EVENT] == c.IMPRESSION
+    timed = part.events[c.TIMESTAMP].is_not_null()
+    if model.histories.ordered and is_shown.any() and (timed | ~is_shown).all():
         before = pl.concat([before, part.events], how="diagonal_relaxed")
     return model.histories_of(before, users)

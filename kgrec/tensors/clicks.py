@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,11 +10,12 @@ import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
+from kgrec.data.disk import slices
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
 ClickBasis = Literal["impressions", "labels", "sampled"]
-_ROW = "__row__"
+ROW = "__row__"  # which of the events a row is
 CLICK_WITHIN = 24 * 3600  # seconds after an impression without a session in which an event on the item is its click
 
 
@@ -23,12 +25,13 @@ class ClickExamples:
 
     Attributes
     ----------
-    user_index, item_index : int64, shape (num_examples,)
-    place : int64, shape (num_examples,)
+    user_index, item_index : int32, shape (num_examples,)
+    place : int32, shape (num_examples,)
         How many of the user's events came before.
-    label : float32, shape (num_examples,)
-    row : int64, shape (num_examples,)
-        Which of the events each is.
+    label : int8, shape (num_examples,)
+        1 or 0.
+    row : uint32, shape (num_examples,)
+        Which of the events each is; ascending.
     basis : "impressions", "labels" or "sampled"
         Where the labels come from. With "labels" and "sampled" the positives are the events themselves.
     """
@@ -52,28 +55,47 @@ def click_examples(
     An impression without a label is a click when its user has an event on the item in the same session or, where the
     session is unknown, in the 24 hours after. Where the order of a history means nothing, an example's place is drawn.
     """
-    numbered = events.with_row_index(_ROW)
-    rows, basis = labelled_impressions(numbered), "impressions"
-    if not rows.height:
-        rows = numbered.filter(pl.col(c.LABEL) == 0)
-        basis = "labels" if rows.height else "sampled"
-    user, item = users.index(rows[c.USER_ID]), items.index(rows[c.ITEM_ID])
-    known = (user >= 0) & (item >= 0)
-    user, item, rows = user[known], item[known], rows.filter(pl.Series(known))
-    lengths = histories.lengths[user] if histories.num_users else np.zeros(0, np.int64)
-    place = places_before(rows[c.TIMESTAMP], user, histories, generator.integers(0, lengths + 1))
-    label = rows[c.LABEL].cast(pl.Float32).to_numpy()
-    row = rows[_ROW].cast(pl.Int64).to_numpy()
-    return ClickExamples(user, item, place, label, row, basis)  # type: ignore[arg-type]
+    basis: ClickBasis = "impressions"
+    size = int((events[c.EVENT] == c.IMPRESSION).sum())
+    if not size:
+        size = int((events[c.LABEL] == 0).sum())
+        basis = "labels" if size else "sampled"
+    kinds = {"user_index": np.int32, "item_index": np.int32, "place": np.int32, "label": np.int8, "row": np.uint32}
+    made, end = {name: np.empty(size, kind) for name, kind in kinds.items()}, 0
+    for rows in labelled_impressions(events) if basis == "impressions" else refused(events):
+        user, item = users.index(rows[c.USER_ID]), items.index(rows[c.ITEM_ID])
+        known = (user >= 0) & (item >= 0)
+        user, item, rows = user[known], item[known], rows.filter(pl.Series(known))
+        lengths = histories.lengths[user] if histories.num_users else np.zeros(0, np.int64)
+        place = places_before(rows[c.TIMESTAMP], user, histories, generator.integers(0, lengths + 1))
+        begin, end = end, end + rows.height
+        parts = user, item, place, rows[c.LABEL].to_numpy(), rows[ROW].to_numpy()
+        for whole, part in zip(made.values(), parts, strict=True):
+            whole[begin:end] = part
+    return ClickExamples(**{name: whole[:end] for name, whole in made.items()}, basis=basis)
 
 
-def labelled_impressions(events: pl.DataFrame) -> pl.DataFrame:
-    """The impressions among events, each with a label (see `click_examples`)."""
-    shown = events.filter(pl.col(c.EVENT) == c.IMPRESSION)
-    if not shown[c.LABEL].null_count():
-        return shown
-    acted = acted_upon(shown, events.filter(pl.col(c.EVENT) != c.IMPRESSION))
-    return shown.with_columns(pl.coalesce(c.LABEL, acted.cast(pl.Int8)).alias(c.LABEL))
+def labelled_impressions(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The impressions among events, each with a label (see `click_examples`) and its row; slice by slice."""
+    others: pl.DataFrame | None = None
+    for rows in _numbered_slices(events):
+        shown = rows.filter(pl.col(c.EVENT) == c.IMPRESSION)
+        if shown[c.LABEL].null_count():
+            others = events.filter(pl.col(c.EVENT) != c.IMPRESSION) if others is None else others
+            acted = acted_upon(shown, others)
+            shown = shown.with_columns(pl.coalesce(c.LABEL, acted.cast(pl.Int8)).alias(c.LABEL))
+        yield shown
+
+
+def refused(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The events with label 0, each with its row; slice by slice."""
+    for rows in _numbered_slices(events):
+        yield rows.filter(pl.col(c.LABEL) == 0)
+
+
+def _numbered_slices(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    for some in slices(events.height):
+        yield events[some].with_row_index(ROW, some.start)
 
 
 def acted_upon(shown: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
@@ -83,13 +105,13 @@ def acted_upon(shown: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     -------
     polars.Series of bool, one for each row of `shown`
     """
-    shown = shown.select(c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP).with_row_index(_ROW)
+    shown = shown.select(c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP).with_row_index(ROW)
     acted = events.select(c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP)
     together = shown.join(acted, on=[c.USER_ID, c.ITEM_ID], suffix="_acted")
     after = pl.col(f"{c.TIMESTAMP}_acted") - pl.col(c.TIMESTAMP)
     same_session = pl.col(c.SESSION_ID) == pl.col(f"{c.SESSION_ID}_acted")
     acted_on = together.filter(same_session.fill_null(after.is_between(0, CLICK_WITHIN).fill_null(value=False)))
-    return shown[_ROW].is_in(acted_on[_ROW].unique().implode())
+    return shown[ROW].is_in(acted_on[ROW].unique().implode())
 
 
 def places_before(timestamp: pl.Series, user: np.ndarray, histories: Histories, otherwise: np.ndarray) -> np.ndarray:

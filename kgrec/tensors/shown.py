@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.splitting import liked
-from kgrec.tensors.clicks import labelled_impressions
+from kgrec.tensors.clicks import labelled_impressions, refused
 from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.vocabulary import Vocabulary
 
@@ -24,7 +26,7 @@ class Shown:
     ----------
     start : int64, shape (num_users + 1,)
         User u's rows are at `start[u]:start[u + 1]`, oldest first.
-    item_index : int64, shape (num_shown,)
+    item_index : int32, shape (num_shown,)
     timestamp : int64, shape (num_shown,)
         UTC epoch seconds; the least int64 where unknown.
     position : float32, shape (num_shown,)
@@ -97,18 +99,28 @@ def build_shown(events: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> S
 
     Rows on items outside the vocabulary are left out.
     """
-    rows = labelled_impressions(events)
-    if not rows.height:
-        refused = events.filter(pl.col(c.LABEL) == 0)
-        chosen = events.filter(liked()) if refused.height else refused
-        rows = pl.concat([refused, chosen.with_columns(pl.lit(1, refused[c.LABEL].dtype).alias(c.LABEL))])
-    rows = rows.with_columns(pl.Series("item", items.index(rows[c.ITEM_ID]))).filter(pl.col("item") >= 0)
-    user, stamp = users.index(rows[c.USER_ID]), rows[c.TIMESTAMP].fill_null(UNKNOWN).to_numpy()
-    order = np.lexsort((stamp, user))  # stable: the last key is the first to count
-    position = rows[c.POSITION].cast(pl.Float32).fill_null(np.nan).to_numpy()
-    clicked = rows[c.LABEL].cast(pl.Float32).to_numpy()
-    start = np.searchsorted(user[order], np.arange(len(users) + 1))
-    return Shown(start, rows["item"].to_numpy()[order], stamp[order], position[order], clicked[order])
+    log: Iterable[pl.DataFrame] = labelled_impressions(events)
+    size = int((events[c.EVENT] == c.IMPRESSION).sum())
+    if not size and (events[c.LABEL] == 0).any():
+        chosen = events.filter(liked()).with_columns(pl.lit(1, pl.Int8).alias(c.LABEL))
+        log, size = chain(refused(events), [chosen]), events.height
+    kinds = {"user": np.int32, "item": np.int32, "stamp": np.int64, "position": np.float32, "clicked": np.float32}
+    parts, end = {name: np.empty(size, kind) for name, kind in kinds.items()}, 0
+    for rows in log:
+        item = items.index(rows[c.ITEM_ID])
+        known = item >= 0
+        rows = rows.filter(pl.Series(known))
+        begin, end = end, end + rows.height
+        parts["user"][begin:end] = users.index(rows[c.USER_ID])
+        parts["item"][begin:end] = item[known]
+        parts["stamp"][begin:end] = rows[c.TIMESTAMP].fill_null(UNKNOWN).to_numpy()
+        parts["position"][begin:end] = rows[c.POSITION].cast(pl.Float32).fill_null(np.nan).to_numpy()
+        parts["clicked"][begin:end] = rows[c.LABEL].to_numpy()
+    order = np.lexsort((parts["stamp"][:end], parts["user"][:end]))  # stable: the last key is the first to count
+    for name in kinds:  # one at a time: each takes memory for a moment
+        parts[name] = parts[name][:end][order]
+    start = np.searchsorted(parts.pop("user"), np.arange(len(users) + 1, dtype=np.int32))
+    return Shown(start, *parts.values())
 
 
 def with_room(shown: Shown, num_users: int) -> Shown:

@@ -88,6 +88,8 @@ def fit_model(
     user_side = UserSide(len(users), profile_columns.size, histories.ordered)
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"examples"]))
     examples = click_examples(dataset.events, histories, users, items, draws)
+    training = TrainingData.of(histories, examples, config.history_length)
+    del examples  # they take memory by the impression
     embed = previous is None  # else the nodes' own vectors take in the embeddings of before
     with engine.first_before_others():
         data = features(graph, items, config, seed=seed, device=device, progress=options.progress, embed=embed)
@@ -114,14 +116,14 @@ def fit_model(
             network=network.serving,
             vectors=item_vectors(network),
             graph=graph,
-            click_basis=examples.basis,
+            click_basis=training.basis,
         )
 
         def watch() -> float:
             model.vectors = item_vectors(network)
             return validate(model) if validate else 0.0
 
-        run = Run(network, TrainingData(histories, examples), settings, seed, engine)
+        run = Run(network, training, settings, seed, engine)
         if previous is not None:
             run.slow_down()
         return Arm(model, network, Training(run, validate=watch if validate else None, progress=options.progress))

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from kgrec.config import RecommenderConfig
-from kgrec.tensors.clicks import ClickExamples
+from kgrec.data.disk import slices
+from kgrec.tensors.clicks import ClickBasis, ClickExamples
 from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.sequences import Batch, Histories, Windows, cut_windows, pad
 from kgrec.tensors.vocabulary import places
@@ -23,10 +24,46 @@ POOL = 16  # batches that are sorted by length together
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What the weights are fitted on."""
+    """What the weights are fitted on.
+
+    Attributes
+    ----------
+    histories : Histories
+    windows : Windows
+        Of the histories.
+    start : int64, shape (num_windows + 1,)
+        The labelled pairs of window w are at `start[w]:start[w + 1]`, in the order of the events.
+    item_index : int32, shape (num_examples,)
+    place : int16, shape (num_examples,)
+        How many events of its window came before.
+    label : int8, shape (num_examples,)
+        1 or 0.
+    basis : "impressions", "labels" or "sampled"
+        As of `ClickExamples`.
+    """
 
     histories: Histories
-    examples: ClickExamples
+    windows: Windows
+    start: np.ndarray
+    item_index: np.ndarray
+    place: np.ndarray
+    label: np.ndarray
+    basis: ClickBasis
+
+    @classmethod
+    def of(cls, histories: Histories, examples: ClickExamples, length: int) -> TrainingData:
+        """Cut the histories into windows of at most `length` events and put the examples in their order."""
+        windows = cut_windows(histories, length)
+        window, place = np.empty(len(examples), np.int32), np.empty(len(examples), np.int16)
+        first = windows.start - histories.start[windows.row]
+        for some in slices(len(examples)):
+            window[some] = windows.locate(histories, examples.user_index[some], examples.place[some])
+            place[some] = examples.place[some] - first[window[some]]
+        start = np.concatenate([[0], np.cumsum(np.bincount(window, minlength=len(windows)))])
+        order = np.argsort(window, kind="stable")
+        del window
+        parts = examples.item_index[order], place[order], examples.label[order]
+        return cls(histories, windows, start, *parts, examples.basis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +169,8 @@ class Planner:
         self.torch = torch.Generator().manual_seed(int(streams[1].generate_state(1)[0]))
         chosen = np.flatnonzero(data.histories.item_counts(num_items))
         self.candidates, self.place = torch.from_numpy(chosen), torch.from_numpy(places(chosen, num_items))
-        self.windows: Windows = cut_windows(data.histories, config.history_length)
-        examples = data.examples
-        window_of_example = self.windows.locate(data.histories, examples.user_index, examples.place)
-        self.example_order = np.argsort(window_of_example, kind="stable")
-        self.example_window = window_of_example[self.example_order]
-        shown = np.bincount(window_of_example, minlength=len(self.windows)) > 0
-        self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | shown)
+        self.windows = data.windows
+        self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | (np.diff(data.start) > 0))
         self.length = self.windows.stop - self.windows.start
         events = int(self.length.sum())
         self.steps_per_epoch = max(1, round(events / (config.batch_size or max(EVENTS, events / MOST_STEPS))))
@@ -175,12 +207,12 @@ class Planner:
 
     def _shown(self, window: np.ndarray, is_target: Tensor, targets: Tensor, softmaxes: Sequence[Softmax]) -> Shown:
         """What the click loss is of: the given examples; the targets and drawn items too where those hold none."""
-        given, examples = self._given(window), self.data.examples
-        if examples.basis == "impressions":
+        given, basis = self._given(window), self.data.basis
+        if basis == "impressions":
             return given
         line, place = torch.nonzero(is_target, as_tuple=True)
         liked = Shown(line, place, targets, torch.ones(len(targets)))
-        if examples.basis == "labels":
+        if basis == "labels":
             return Shown.cat([liked, given])
         parts, many = len(softmaxes), self.config.click_negatives
         drawn = [
@@ -192,16 +224,11 @@ class Planner:
 
     def _given(self, window: np.ndarray) -> Shown:
         """The examples of the data in these windows."""
-        examples, order = self.data.examples, self.example_order
-        left = np.searchsorted(self.example_window, window)
-        right = np.searchsorted(self.example_window, window, side="right")
-        line, ranks = flat_ranges(left, right)
-        rows = order[ranks]
-        begin = self.windows.start[window][line] - self.data.histories.start[examples.user_index[rows]]
-        place = examples.place[rows] - begin
-        return Shown(
-            *(torch.from_numpy(part) for part in (line, place, examples.item_index[rows], examples.label[rows]))
-        )
+        data = self.data
+        line, rows = flat_ranges(data.start[window], data.start[window + 1])
+        place, item, label = (part[rows] for part in (data.place, data.item_index, data.label))
+        parts = line, place.astype(np.int64), item.astype(np.int64), label.astype(np.float32)
+        return Shown(*(torch.from_numpy(part) for part in parts))
 
 
 def drawn_items(candidates: Tensor, targets: Tensor, size: int, num_items: int, generator: torch.Generator) -> Tensor:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from kgrec.config import RecommenderConfig
 from kgrec.models.network import RecommenderNetwork
 from kgrec.models.serving import ItemVectors
-from kgrec.tensors.clicks import ClickExamples
 from kgrec.training.averaging import RunningMean
 from kgrec.training.engine import Engine
 from kgrec.training.losses import click_loss, ranking_loss
@@ -44,7 +44,7 @@ class Run:
         self.device = engine.machine.device
         self.planner = Planner(data, network.num_items, config, seed)
         self.optimizer = torch.optim.AdamW(_groups(network, config.weight_decay), lr=config.learning_rate, fused=True)
-        network.serving.scorer.set_base_rate(_base_rate(data.examples, config))
+        network.serving.scorer.set_base_rate(_base_rate(data, config))
         self.average = RunningMean(network, config.averaging)
         self.step_size, self.steps = config.learning_rate, 0
 
@@ -158,10 +158,10 @@ def _groups(network: RecommenderNetwork, weight_decay: float) -> list[dict[str, 
     ]
 
 
-def _base_rate(examples: ClickExamples, config: RecommenderConfig) -> float:
-    match examples.basis:
+def _base_rate(data: TrainingData, config: RecommenderConfig) -> float:
+    match data.basis:
         case "impressions":
-            return float(examples.label.mean())
+            return float(np.float32(data.label.sum(dtype=np.int64) / len(data.label)))
         case "labels":
             return 0.5
         case "sampled":

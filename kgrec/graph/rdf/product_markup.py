@@ -190,8 +190,9 @@ def _graph(found: _Found) -> KnowledgeGraph:
 
 
 def _parsed(frame: pl.DataFrame, table: Table, findings: Findings) -> pl.DataFrame:
-    parsed = parse_table(Source.of(frame, table.name), table, findings)
-    return _empty(table) if parsed is None else drop_duplicate_rows(parsed, table, Findings()).drop(ROW)
+    source = Source.of(frame, table.name)
+    parsed = parse_table(source, table, findings)
+    return _empty(table) if parsed is None else drop_duplicate_rows(parsed, source, table, Findings()).drop(ROW)
 
 
 def _empty(table: Table) -> pl.DataFrame:
