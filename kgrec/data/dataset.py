@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -298,9 +299,13 @@ def _split(content: Content, part: pl.Series, method: SplitMethod) -> Split:
         Dataset.from_content(train),
         Dataset.from_content(validation, train.events),
         # a copy of nearly all events: made where it is asked for
-        Dataset.from_content(test, lambda: content.kept(part < splitting.TEST)),
+        Dataset.from_content(test, functools.partial(_before_test, content, part)),
         method,
     )
+
+
+def _before_test(content: Content, part: pl.Series) -> pl.DataFrame:
+    return content.kept(part < splitting.TEST)
 
 
 def _counts(part: Dataset) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import defaultdict
 
 import numpy as np
@@ -373,3 +374,13 @@ def test_comes_after_tells_a_split_by_time_from_one_that_ignores_it() -> None:
         assert comes_after(split.validation.interactions, split.train.interactions) is expected
     no_times = split.validation.interactions.with_columns(timestamp=pl.lit(None, dtype=pl.Int64))
     assert comes_after(no_times, split.train.interactions)
+
+
+def test_a_split_can_be_pickled_before_and_after_the_history_is_asked_for() -> None:
+    split = dataset(*((user, item, time) for time, (user, item) in enumerate(zip("uuuvvv", "abcabc", strict=True))))
+    parts = split.split("leave_last_out")
+    for _ in range(2):
+        test = pickle.loads(pickle.dumps(parts)).test
+        assert test.events.equals(parts.test.events)
+        assert test.history is not None
+        assert test.history.equals(parts.test.history)
