@@ -37,19 +37,18 @@ SCALE_USERS = 1_000
 TRIED_SHARES = (0.1, 0.2, 0.5, 1.0, 3.0)  # beside a setting
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 STEPS: tuple[tuple[str, tuple[float, ...]], ...] = (  # first what most often differs between shops
-    ("text", (10.0,)),
     ("recency", (0.8, 1.0)),
+    ("text", (10.0,)),
     ("among", (1.0,)),
     ("fit_recency", (1.0, 0.8)),
     ("penalty", (100.0, 1000.0)),
     ("graph", (1.0,)),
     ("fit_recency", (0.6, 0.9, 0.98)),
-    ("among", (0.0, 0.1, 0.3, 3.0)),
-    ("recency", (0.4, 0.6, 0.9)),
     ("text", (0.0, 30.0, 300.0)),
     ("penalty", (30.0, 3000.0)),
+    ("among", (0.0, 0.1, 3.0)),
     ("graph", (0.0, 0.3, 10.0)),
-    ("recency", (0.5, 0.7, 0.95)),
+    ("recency", (0.4, 0.5, 0.7, 0.9, 0.95)),
 )
 FREE = ("recency",)  # changes no weight
 
@@ -70,9 +69,8 @@ class Settings:
     graph: float = 1.0
 
 
-FIRST = Settings(
-    recency=0.6, fit_recency=0.95, penalty=100.0, text=100.0, graph=3.0
-)  # where the choice on validation begins
+# where the choice on validation begins
+FIRST = Settings(recency=0.6, fit_recency=0.95, penalty=300.0, among=0.3, text=100.0, graph=3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ class _Task:
         """Whether a setting changes nothing here."""
         if name in ("recency", "fit_recency", "among"):
             return not self.histories.ordered
-        return {"text": self.text, "graph": self.graph}.get(name, self) is None
+        return name in ("text", "graph") and getattr(self, name) is None
 
     def fit(self, settings: Settings, device: torch.device, events: EventProducts | None = None) -> Tensor:
         """The weights between these items."""
@@ -120,6 +118,7 @@ def add_closed_form(model: FittedModel, data: HeteroData, wanted: Wanted | None,
     items, share = _most_chosen(model.histories, len(model.items), config.item_weights_limit), config.item_share
     settings, task = Settings(), _task(model, data, items)
     if before is not None:
+        before = {"fit_recency": before["recency"], **before}  # once they were one setting
         settings = Settings(**{name: before.get(name, value) for name, value in asdict(settings).items()})
         share = before["share"]
     elif wanted is not None:
@@ -172,14 +171,18 @@ def _search(
     # most candidates differ in other settings than this one, which alone shapes the products of the events
     products = functools.cache(functools.partial(event_products, task.histories, num_items))
 
-    @functools.lru_cache(maxsize=1)
+    last: dict[Settings, Tensor] = {}  # one at the most: each takes as much memory as a fit's products
+
     def fitted(settings: Settings) -> Tensor:
-        return task.fit(settings, model.device, products(settings.fit_recency))
+        if settings not in last:
+            last.clear()
+            last[settings] = task.fit(settings, model.device, products(settings.fit_recency))
+        return last[settings]
 
     def ndcg(values: dict[str, float]) -> float:
         candidate = Settings(**values)
-        weights = fitted(replace(candidate, recency=1.0))
-        scores = history_scores(histories, weights, candidate.recency if histories.ordered else 1.0)
+        settings = replace(candidate, recency=1.0)
+        scores = history_scores(histories, fitted(settings), candidate.recency if histories.ordered else 1.0)
         scores /= _deviation(scores) or 1.0
         found = {
             share: wanted.ndcg(lambda a, b, share=share: network[a:b] + share * scores[a:b], histories)  # type: ignore[misc]

@@ -299,13 +299,9 @@ def _split(content: Content, part: pl.Series, method: SplitMethod) -> Split:
         Dataset.from_content(train),
         Dataset.from_content(validation, train.events),
         # a copy of nearly all events: made where it is asked for
-        Dataset.from_content(test, functools.partial(_before_test, content, part)),
+        Dataset.from_content(test, functools.partial(content.kept, part < splitting.TEST)),
         method,
     )
-
-
-def _before_test(content: Content, part: pl.Series) -> pl.DataFrame:
-    return content.kept(part < splitting.TEST)
 
 
 def _counts(part: Dataset) -> dict[str, int]:

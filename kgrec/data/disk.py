@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from kgrec.errors import ConfigError
+
 ROWS = 1 << 19  # of a slice
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def slices(height: int) -> Iterator[slice]:
@@ -36,10 +41,10 @@ def on_disk(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
     The files lie where temporary ones do (`TMPDIR`) and lose their name at once: the system frees them with the frame.
     """
-    with tempfile.TemporaryDirectory(prefix="kgrec-") as folder:
+    with _folder() as folder:
         pieces = []
         for number, frame in enumerate(frames):
-            file = Path(folder) / f"{number}.arrow"
+            file = folder / f"{number}.arrow"
             frame.rechunk().write_ipc(file)  # the same chunks for every column of as many rows
             pieces.append(_mapped(file))
         return pl.concat(pieces)
@@ -47,8 +52,8 @@ def on_disk(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 def scanned(table: pl.LazyFrame) -> pl.DataFrame:
     """What a scan of a file holds, as a frame that is mapped from another file, written bit by bit."""
-    with tempfile.TemporaryDirectory(prefix="kgrec-") as folder:
-        file = Path(folder) / "table.arrow"
+    with _folder() as folder:
+        file = folder / "table.arrow"
         table.sink_ipc(file)
         return _mapped(file)
 
@@ -78,6 +83,26 @@ def taken(frame: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
         parts.append(frame[some][rows[first:last].astype(np.int64) - some.start])
     together: pl.DataFrame = pl.concat(parts)
     return together
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """One for files that lose their name; one error where there is no room for them."""
+    with tempfile.TemporaryDirectory(prefix="kgrec-") as folder:
+        try:
+            yield Path(folder)
+        except OSError as error:
+            if not _is_full(error):
+                raise
+            raise ConfigError(
+                f"there is no room in {tempfile.gettempdir()} for tables on disk, some 420 bytes a row: "
+                "set TMPDIR to a folder with room, or pass in_memory=True"
+            ) from error
+
+
+def _is_full(error: OSError) -> bool:
+    """Whether there was no room; the errors of polars tell their number in words alone."""
+    return error.errno in _FULL or any(f"(os error {number})" in str(error) for number in _FULL)
 
 
 def _mapped(file: Path) -> pl.DataFrame:

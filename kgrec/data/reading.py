@@ -65,7 +65,7 @@ def read_dataset(
     DataError
         Listing every fault of every table: the folder or a file can't be read, missing columns, bad values, ...
     ConfigError
-        If `on_unknown` or `layout` is none of those, or tables are to lie on disk and pyarrow is not installed.
+        If `on_unknown` or `layout` is none of those, or tables are to lie on disk and there is no room, or no pyarrow.
     """
     folder = Path(path)
     findings = Findings()
@@ -95,6 +95,8 @@ def _fits(folder: Path) -> bool:
     keys = c.EVENTS, c.IMPRESSIONS, *event_keys()
     files = [folder / f"{key}{suffix}" for key in keys for suffix in SUFFIXES]
     rows = sum(_rows_about(file) for file in files if file.is_file())
+    if not hasattr(os, "sysconf"):  # Windows, where a file that is mapped can't lose its name either
+        return True
     if rows * ROW_BYTES <= MOST_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
         return True
     if not disk.is_possible():

@@ -63,7 +63,7 @@ class Source:
     @classmethod
     def scanned(cls, table: pl.LazyFrame, name: str, *, is_text: bool = False) -> Source:
         """The same, of a table that is not read into memory."""
-        numbered = table.with_row_index(ROW, 2 if is_text else 1)
+        numbered = table.drop(ROW, strict=False).with_row_index(ROW, 2 if is_text else 1)
         ordered = numbered.select(pl.exclude(ROW), pl.col(ROW).cast(pl.Int64))
         return cls(disk.scanned(ordered), name, is_text, on_disk=True)
 
@@ -151,7 +151,7 @@ def read_file(path: Path, findings: Findings, *, in_memory: bool = True) -> Sour
     except pl.exceptions.NoDataError:
         findings.fault(path.name, "the file is empty")
         return None
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, OSError, NotImplementedError) as error:  # the last: of pyarrow
         findings.fault(path.name, f"can't be read: {_first_line(error)}")
         return None
     for name in source.frame.columns:

@@ -25,9 +25,9 @@ def coordinate_search(
     score : callable
         Of all settings, higher is better; asked once for each candidate. Ties go to the earlier candidate.
     most : int, optional
-        Candidates scored, at the most.
+        Candidates scored, at the most, but for free ones.
     free : collection of setting
-        Candidates that change these alone cost next to nothing, and don't count.
+        Candidates that change one of these cost little, and don't count.
     """
     best, highest = dict(starts[0]), -math.inf
     tried: set[tuple[tuple[str, float], ...]] = set()

@@ -16,6 +16,7 @@ from kgrec.tensors.vocabulary import Vocabulary
 
 ClickBasis = Literal["impressions", "labels", "sampled"]
 ROW = "__row__"  # which of the events a row is
+_PAIR_AND_MOMENT = (c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP)
 CLICK_WITHIN = 24 * 3600  # seconds after an impression without a session in which an event on the item is its click
 
 
@@ -77,13 +78,14 @@ def click_examples(
 
 def labelled_impressions(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The impressions among events, each with a label (see `click_examples`) and its row; slice by slice."""
-    others: pl.DataFrame | None = None
+    acted: pl.DataFrame | None = None
     for rows in _numbered_slices(events):
         shown = rows.filter(pl.col(c.EVENT) == c.IMPRESSION)
         if shown[c.LABEL].null_count():
-            others = events.filter(pl.col(c.EVENT) != c.IMPRESSION) if others is None else others
-            acted = acted_upon(shown, others)
-            shown = shown.with_columns(pl.coalesce(c.LABEL, acted.cast(pl.Int8)).alias(c.LABEL))
+            if acted is None:
+                acted = events.select(*_PAIR_AND_MOMENT, c.EVENT).filter(pl.col(c.EVENT) != c.IMPRESSION)
+            clicked = acted_upon(shown, acted)
+            shown = shown.with_columns(pl.coalesce(c.LABEL, clicked.cast(pl.Int8)).alias(c.LABEL))
         yield shown
 
 
@@ -105,8 +107,8 @@ def acted_upon(shown: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     -------
     polars.Series of bool, one for each row of `shown`
     """
-    shown = shown.select(c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP).with_row_index(ROW)
-    acted = events.select(c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP)
+    shown = shown.select(_PAIR_AND_MOMENT).with_row_index(ROW)
+    acted = events.select(_PAIR_AND_MOMENT)
     together = shown.join(acted, on=[c.USER_ID, c.ITEM_ID], suffix="_acted")
     after = pl.col(f"{c.TIMESTAMP}_acted") - pl.col(c.TIMESTAMP)
     same_session = pl.col(c.SESSION_ID) == pl.col(f"{c.SESSION_ID}_acted")

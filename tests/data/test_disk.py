@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 
@@ -142,3 +143,21 @@ def test_tables_on_disk_without_pyarrow_say_what_to_install(tmp_path: Path, monk
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ConfigError, match=r"pip install 'kgrec\[disk\]', or pass in_memory=True"):
         read_dataset(_untidy(tmp_path, 0, "csv"), in_memory=False)
+
+
+def test_tables_that_find_no_room_on_disk_say_where_and_what_to_do(tmp_path: Path) -> None:
+    folder = _untidy(tmp_path, 0, "parquet")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(ConfigError, match=r"there is no room in .* for tables on disk.*in_memory=True"):
+            read_dataset(folder, on_unknown="skip", in_memory=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_column_named_like_the_row_numbers_is_no_fault_on_disk(tmp_path: Path) -> None:
+    folder = _untidy(tmp_path, 0, "parquet")
+    file = folder / "events.parquet"
+    pl.read_parquet(file).with_columns(__row__=pl.lit(1)).write_parquet(file)
+    _same(*(read_dataset(folder, on_unknown="skip", in_memory=held) for held in (True, False)))
