@@ -12,16 +12,20 @@ takes in the day's events with `update`. Beside it a model that never hears of t
 `--every` days on all before (in between it takes in the days by `update`, so that both know the same events; 1: trained
 anew every day). The days that follow a training also count by themselves: there it is the model trained every day.
 Users and items that come new are new to all. NDCG@10 over the interactions of the day, items of the user's history not
-left out (people buy again); the mean of the days, weighted by their users.
+left out (people buy again); the mean of the days, weighted by their users. With `--kept` what is killed goes on where it
+was.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -42,6 +46,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=50)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--kept", type=Path, help="for days: a file of rows by day; those it holds aren't made again")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")
@@ -59,7 +64,7 @@ def main() -> None:
             recommender.fit(split.train, validation=split.validation)
         speed(recommender, dataset, args.seed, args.repeat)
     else:
-        days(dataset, config, args.seed, args.days, args.every)
+        days(dataset, config, args.seed, args.days, args.every, args.kept)
 
 
 def speed(recommender: kgrec.KGRecommender, dataset: kgrec.Dataset, seed: int, repeat: int) -> None:
@@ -99,50 +104,85 @@ def speed(recommender: kgrec.KGRecommender, dataset: kgrec.Dataset, seed: int, r
     print(f"{found} of {twins.height} new items have the item that they copy among the 10 most similar")
 
 
-def days(dataset: kgrec.Dataset, config: kgrec.RecommenderConfig, seed: int, number: int, every: int) -> None:
+def days(
+    dataset: kgrec.Dataset, config: kgrec.RecommenderConfig, seed: int, number: int, every: int, kept: Path | None
+) -> None:
     """Print what each way to keep up is worth, and its seconds."""
     events, items = dataset.events, dataset.items
     items = items.filter(pl.col("item_id").is_in(events["item_id"].unique().implode()))  # what is ever sold
     first = int(events["timestamp"].max()) - number * DAY  # type: ignore[arg-type]
-    past = events.filter(pl.col("timestamp") <= first)
-    begun = time.perf_counter()
-    updated = _fit(items, past, config, seed)
-    print(f"trained on {past.height:,} events in {time.perf_counter() - begun:.0f} s; {number} days follow", flush=True)
-    still, anew = _copy(updated), _copy(updated)
-    seconds = {"never": 0.0, "updated daily": 0.0, f"trained every {every} days": 0.0}
-    models = dict(zip(seconds, (still, updated, anew), strict=True))
-    sums, weights, fits = np.zeros((2, len(models))), np.zeros(2), 0  # of all days, of those that follow a training
+
+    def of_day(day: int) -> pl.DataFrame:
+        return events.filter(pl.col("timestamp").is_between(first + day * DAY + 1, first + (day + 1) * DAY))
+
+    def trained(day: int) -> tuple[kgrec.KGRecommender, float]:
+        begun = time.perf_counter()
+        past = events.filter(pl.col("timestamp") <= first + day * DAY)
+        made = _fit(items, past, config, seed)
+        seconds = time.perf_counter() - begun
+        print(f"trained on {past.height:,} events in {seconds:.0f} s", flush=True)
+        return made, seconds
+
+    settings = [config.to_dict(), dataset.fingerprint(), seed, number, every]
+    of = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    done = _kept(kept, of)
+    updated, _ = trained(0)
+    still, anew, anew_since = _copy(updated), _copy(updated), 0
+    names = ("never", "updated daily", f"trained every {every} days")
     for day in range(number):
-        begin = first + day * DAY
-        today = events.filter(pl.col("timestamp").is_between(begin + 1, begin + DAY))
-        if day and day % every == 0:
-            begun = time.perf_counter()
-            anew = models[f"trained every {every} days"] = _fit(
-                items, events.filter(pl.col("timestamp") <= begin), config, seed
-            )
-            seconds[f"trained every {every} days"] += time.perf_counter() - begun
-            fits += 1
+        today = of_day(day)
         users = today["user_id"].unique(maintain_order=True)
-        if not len(users):
-            continue
-        kinds = [0, 1] if day and day % every == 0 else [0]
-        weights[kinds] += len(users)
-        for place, recommender in enumerate(models.values()):
-            lists = recommender.recommend(users.to_list(), k=10, filter_seen=False, on_unknown="cold_start")
-            sums[kinds, place] += len(users) * ranking_metrics(lists, today, ks=(10,))["ndcg@10"]
-        for name, recommender in models.items():
-            if recommender is not still:
-                begun = time.perf_counter()
-                recommender.update(today)
-                if recommender is updated:
-                    seconds[name] += time.perf_counter() - begun
-        so_far = dict(zip(models, (sums[0] / weights[0]).round(4).tolist(), strict=True))
-        print(f"day {day + 1}: {len(users)} users; NDCG@10 so far {so_far}", flush=True)
-    means = sums / np.maximum(weights, 1)[:, None]
-    for name, (of_all, after_training) in zip(models, means.T, strict=True):
-        also = f", {after_training:.4f} on the days that follow a training" if fits else ""
-        print(f"{name:24} NDCG@10 {of_all:.4f}{also}, {seconds[name]:.1f} s")
-    print(f"{fits} trainings; retraining every day would take about {number * seconds[name] / max(fits, 1):.0f} s")
+        row = done.get(day)
+        if row is None and len(users):
+            row = {"of": of, "day": day, "users": len(users), "training": 0.0}
+            if day - day % every != anew_since:  # a training is due, or was before the rows that are kept
+                anew_since = day - day % every
+                anew, row["training"] = trained(anew_since)
+                for between in range(anew_since, day):
+                    _take_in(anew, of_day(between))
+            for name, recommender in zip(names, (still, updated, anew), strict=True):
+                lists = recommender.recommend(users.to_list(), k=10, filter_seen=False, on_unknown="cold_start")
+                row[name] = ranking_metrics(lists, today, ks=(10,))["ndcg@10"]
+            row["update"] = _take_in(updated, today)
+            _take_in(anew, today)
+            if kept is not None:
+                with kept.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+        elif len(users):
+            _take_in(updated, today)
+        if row is not None:
+            done[day] = row
+            so_far = {name: round(_mean(list(done.values()), name), 4) for name in names}
+            print(f"day {day + 1}: {row['users']} users; NDCG@10 so far {so_far}", flush=True)
+    rows = list(done.values())
+    fresh = [row for row in rows if row["day"] % every == 0 and row["day"]]
+    for name in names:
+        print(f"{name:24} NDCG@10 {_mean(rows, name):.4f}, {_mean(fresh, name):.4f} on the days that follow a training")
+    took = [row["training"] for row in rows if row["training"]]
+    update = sum(row["update"] for row in rows)
+    print(f"updates of all days {update:.1f} s; {len(took)} trainings of {np.mean(took):.0f} s")
+
+
+def _kept(file: Path | None, of: str) -> dict[int, dict[str, Any]]:
+    """The rows of a file that are of the same run, by day."""
+    if file is None or not file.exists():
+        return {}
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    return {row["day"]: row for row in rows if row["of"] == of}
+
+
+def _take_in(recommender: kgrec.KGRecommender, events: pl.DataFrame) -> float:
+    """The seconds of an update."""
+    begun = time.perf_counter()
+    if events.height:
+        recommender.update(events)
+    return time.perf_counter() - begun
+
+
+def _mean(rows: list[dict[str, Any]], name: str) -> float:
+    """Over days, weighted by their users."""
+    users = sum(row["users"] for row in rows)
+    return sum(row["users"] * row[name] for row in rows) / users if users else float("nan")
 
 
 def _fit(items: pl.DataFrame, events: pl.DataFrame, config: kgrec.RecommenderConfig, seed: int) -> kgrec.KGRecommender:
