@@ -12,8 +12,8 @@ takes in the day's events with `update`. Beside it a model that never hears of t
 `--every` days on all before (in between it takes in the days by `update`, so that both know the same events; 1: trained
 anew every day). The days that follow a training also count by themselves: there it is the model trained every day.
 Users and items that come new are new to all. NDCG@10 over the interactions of the day, items of the user's history not
-left out (people buy again); the mean of the days, weighted by their users. With `--kept` what is killed goes on where it
-was.
+left out (people buy again); the mean of the days, weighted by their users. With `--kept` a run that is
+killed goes on where it was.
 """
 
 from __future__ import annotations
