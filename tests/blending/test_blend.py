@@ -51,6 +51,8 @@ def test_where_few_candidates_fit_in_the_time_the_winner_among_fewer_items_is_on
 ) -> None:
     monkeypatch.setattr(closed_form, "WORK", 0.0)  # the least: two candidates
     monkeypatch.setattr(closed_form, "FEWER_ITEMS", 8)
+    poor = closed_form.Settings(recency=1.0, fit_recency=0.95, penalty=3000.0, among=3.0, graph=0.0)
+    monkeypatch.setattr(closed_form, "FIRST", poor)
     with caplog.at_level(logging.INFO, "kgrec.blending.closed_form"):
         chosen = fit(split, patience=1).model_.about["closed_form"]
     tried = re.findall(r"closed form of (\d+) items, (Settings\(.*?\)): .* by share: ({.*})", caplog.text)
