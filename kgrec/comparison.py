@@ -138,19 +138,28 @@ class KeptRows:
         data = [part.fingerprint() for part in split.parts.values()]
         known = json.dumps([settings, data, about()], sort_keys=True)
         self.of = hashlib.sha256(known.encode()).hexdigest()[:16]
-        for line in file.read_text("utf-8").splitlines() if file.exists() else ():
-            row = _read(line)
-            if row.pop("of", None) == self.of:
-                self.made[row["model"], row["seed"]] = row
+        for row in kept_rows(file, self.of):
+            self.made[row["model"], row["seed"]] = row
 
     def add(self, run: Run, row: dict[str, Any]) -> None:
         """Keep a new row."""
         self.made[run] = row
         if self.file is not None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            cut_short = self.file.exists() and not self.file.read_bytes().endswith(b"\n")
-            with self.file.open("a", encoding="utf-8") as lines:
-                lines.write("\n" * cut_short + json.dumps({"of": self.of, **row}) + "\n")
+            keep_row(self.file, self.of, row)
+
+
+def kept_rows(file: Path, of: str) -> list[dict[str, Any]]:
+    """The rows of a file that `keep_row` put there for the run `of`."""
+    rows = [_read(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
+    return [row for row in rows if row.pop("of", None) == of]
+
+
+def keep_row(file: Path, of: str, row: Mapping[str, Any]) -> None:
+    """Add a row of the run `of` to a file; a line that a kill has cut short costs none but itself."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cut_short = file.exists() and not file.read_bytes().endswith(b"\n")
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write("\n" * cut_short + json.dumps({"of": of, **row}) + "\n")
 
 
 def _read(line: str) -> dict[str, Any]:

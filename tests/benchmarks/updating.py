@@ -32,6 +32,7 @@ import polars as pl
 import torch
 
 import kgrec
+from kgrec.comparison import keep_row, kept_rows
 from kgrec.evaluation.metrics import ranking_metrics
 
 DAY = 24 * 3600
@@ -125,7 +126,7 @@ def days(
 
     settings = [config.to_dict(), dataset.fingerprint(), seed, number, every]
     of = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-    done = _kept(kept, of)
+    done = {row["day"]: row for row in kept_rows(kept, of)} if kept else {}
     updated, _ = trained(0)
     still, anew, anew_since = _copy(updated), _copy(updated), 0
     names = ("never", "updated daily", f"trained every {every} days")
@@ -134,7 +135,7 @@ def days(
         users = today["user_id"].unique(maintain_order=True)
         row = done.get(day)
         if row is None and len(users):
-            row = {"of": of, "day": day, "users": len(users), "training": 0.0}
+            row = {"day": day, "users": len(users), "training": 0.0}
             if day - day % every != anew_since:  # a training is due, or was before the rows that are kept
                 anew_since = day - day % every
                 anew, row["training"] = trained(anew_since)
@@ -146,10 +147,10 @@ def days(
             row["update"] = _take_in(updated, today)
             _take_in(anew, today)
             if kept is not None:
-                with kept.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
+                keep_row(kept, of, row)
         elif len(users):
             _take_in(updated, today)
+            _take_in(anew, today)
         if row is not None:
             done[day] = row
             so_far = {name: round(_mean(list(done.values()), name), 4) for name in names}
@@ -161,14 +162,6 @@ def days(
     took = [row["training"] for row in rows if row["training"]]
     update = sum(row["update"] for row in rows)
     print(f"updates of all days {update:.1f} s; {len(took)} trainings of {np.mean(took):.0f} s")
-
-
-def _kept(file: Path | None, of: str) -> dict[int, dict[str, Any]]:
-    """The rows of a file that are of the same run, by day."""
-    if file is None or not file.exists():
-        return {}
-    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    return {row["day"]: row for row in rows if row["of"] == of}
 
 
 def _take_in(recommender: kgrec.KGRecommender, events: pl.DataFrame) -> float:
