@@ -97,11 +97,6 @@ class ShownBefore:
     rates: ClickRates
     of_item: np.ndarray
 
-    @property
-    def expected(self) -> np.ndarray:
-        """The clicks to be expected of each row, shape (num_shown,), float64; made when asked for."""
-        return self.rates.expected(self.shown, slice(None))
-
     @classmethod
     def of(cls, shown: Shown, rates: ClickRates, num_items: int) -> ShownBefore:
         """The sums of a log."""

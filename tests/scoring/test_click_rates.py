@@ -25,7 +25,7 @@ def test_ratio_of_an_item_is_that_of_clicks_to_what_its_places_let_expect() -> N
     rates = ClickRates(np.array([0.25, 0.5, 0.1] + [0.1] * 49), {ITEM: 2.0, USER: 1.0, "HAS_BRAND Brand": 1.0})
     shown = log([(0, 0, 1, 1, 1), (0, 1, 1, 2, 0), (1, 0, 2, np.nan, 0), (1, 2, 9, 99, 1)], 2)
     before = ShownBefore.of(shown, rates, 3)
-    np.testing.assert_allclose(before.expected, [0.5, 0.1, 0.25, 0.1])
+    np.testing.assert_allclose(before.rates.expected(before.shown, slice(None)), [0.5, 0.1, 0.25, 0.1])
     source = np.eye(3, dtype=np.float32)
     user, item = np.array([0, 1, -1]), np.array([0, 1, 0])
     found = before.columns(RELATIONS, source, user, np.full(3, ALWAYS), item)
