@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
@@ -183,22 +184,25 @@ class RecommenderConfig:
 
     @classmethod
     def from_text(cls, settings: Sequence[str]) -> RecommenderConfig:
-        """From `NAME=VALUE` as on a command line: values are JSON, else text.
+        """From `NAME=VALUE` as on a command line: values are JSON or Python, else text.
 
         Raises
         ------
         ConfigError
             If a name is unknown or a value out of range.
 
-        >>> RecommenderConfig.from_text(["epochs=3", "use_text=false"]).epochs
-        3
+        >>> config = RecommenderConfig.from_text(["temperature=.2", "use_text=False", "use_graph=false"])
+        >>> config.temperature, config.use_text, config.use_graph
+        (0.2, False, False)
         """
         return cls.from_dict({name: _value(text) for name, _, text in (one.partition("=") for one in settings)})
 
 
 def _value(text: str) -> Any:
-    """JSON, else the text as it is."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    """JSON or a Python literal (`true`, `True`, `.5`), else the text as it is."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError):
+            continue
+    return text
