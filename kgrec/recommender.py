@@ -95,7 +95,8 @@ class KGRecommender(Answers):
             scoring module and what search learned. `fit(split.known, warm_start=True)` after a `fit` with validation
             so takes in the validation events, before what is still to come is ranked.
         checkpoint : path, optional
-            File to keep the state of the training in: after each look at validation, without one after each epoch.
+            File to keep the state of the training in: after each look at validation, without one after each epoch,
+            and every ten minutes of a longer one.
         resume : bool
             Go on from that file where it is there, to the model that a training without a break would have given.
         tracker : "tensorboard", "mlflow", "wandb" or Tracker, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from kgrec.training.loop import Training
 from kgrec.training.options import FitOptions
 
 PILOT = 320  # steps, about, after which the temperature is chosen
+KEEP_EVERY = 600.0  # seconds between two checkpoints where looks at validation are rarer
 NEAR = 0.9  # of the best validation metric so far: a temperature that is below it half way is given up
 
 
@@ -60,11 +62,21 @@ def train(
         arm, tried = start(saved.plain["temperature"]), saved.plain["tried"]
         arm.training.restore(saved)
     told = 0 if saved is None else len(arm.training.log.rows)
+    kept = time.monotonic()
+
+    def keep(training: Training) -> None:
+        nonlocal kept
+        if is_first and options.checkpoint is not None:
+            write_state(options.checkpoint, _with(training.state(), arm, tried, of))
+            kept = time.monotonic()
+
+    def pause(training: Training) -> None:
+        if time.monotonic() - kept >= KEEP_EVERY:
+            keep(training)
 
     def look(training: Training) -> None:
         nonlocal told
-        if is_first and options.checkpoint is not None:
-            write_state(options.checkpoint, _with(training.state(), arm, tried, of))
+        keep(training)
         if is_first and options.tracker is not None:
             for row in training.log.rows[told:]:
                 values = {name: value for name, value in row.items() if name != "epoch"}
@@ -73,7 +85,7 @@ def train(
 
     if saved is None and arm.training.log.rows:
         look(arm.training)
-    arm.training.on_look = look
+    arm.training.on_look, arm.training.on_pause = look, pause
     arm.training.finish()
     return arm, tried
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kgrec.progress import progress_bar
 from kgrec.training.checkpoint import TrainingState
-from kgrec.training.run import Run
+from kgrec.training.run import BegunEpoch, Run
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class TrainingLog:
 
 
 class Training:
-    """Fits the network of a run in place, early-stopped; may pause between epochs.
+    """Fits the network of a run in place, early-stopped; may pause, within a long epoch too.
 
     Parameters
     ----------
@@ -46,11 +46,13 @@ class Training:
     validate : callable, optional
         The validation metric of the network as it is, higher is better. Without it, or with `config.patience` None,
         every epoch is run, the step size falls along a cosine and the last weights stay.
-    on_look : callable, optional
-        Given this training after each look at validation, without one after each epoch; `log.rows[-1]` is the new row.
 
     Attributes
     ----------
+    on_look : callable
+        Given this training after each look at validation, without one after each epoch; `log.rows[-1]` is the new row.
+    on_pause : callable
+        Given it where it may pause in between: within a long epoch, after one without a look.
     best : float
         The highest validation metric so far.
     """
@@ -60,11 +62,11 @@ class Training:
         run: Run,
         *,
         validate: Callable[[], float] | None = None,
-        on_look: Callable[[Training], None] | None = None,
         progress: bool = False,
     ) -> None:
         self.run, self.network, self.config, self.progress = run, run.network, run.config, progress
-        self.on_look = on_look or (lambda _: None)
+        self.on_look: Callable[[Training], None] = lambda _: None
+        self.on_pause: Callable[[Training], None] = lambda _: None
         self.watch = validate if self.config.patience is not None else None
         self.log, self.epoch, self.best = TrainingLog(), 0, -math.inf
         self._best_state: dict[str, Tensor] = {}
@@ -72,22 +74,26 @@ class Training:
         self._look = max(1, math.ceil(LEAST_STEPS / run.steps_per_epoch)) if self.watch else 1
 
     def advance(self, steps: int | None = None) -> Training:
-        """Train on, for about so many steps at the most; None: to the end."""
-        last = self.config.epochs
+        """Train on, for about so many steps at the most, with a look at the end; None: to the end."""
+        run, last = self.run, self.config.epochs
+        stretch = run.steps_per_epoch / run.stretches_per_epoch
+        left = round((last - self.epoch - run.place) * run.stretches_per_epoch)
         if steps is not None:
-            last = min(last, self.epoch + max(1, round(steps / self.run.steps_per_epoch)))
+            left = min(left, max(1, round(steps / stretch)))
         begun, before = time.perf_counter(), self.log.seconds
-        with progress_bar("training", (last - self.epoch) * self.run.steps_per_epoch, self.progress, "step") as bar:
-            while self.epoch < last and not self._stopped:
-                self.epoch += 1
-                losses = self.run.epoch(bar, None if self.watch else self.config.epochs, self.epoch)
-                if self.epoch % self._look == 0 or self.epoch == last:
-                    row = {"epoch": float(self.epoch), "seconds": before + time.perf_counter() - begun, **losses}
-                    self.log.rows.append(row)
-                    self._look_at(row, bar)
+        with progress_bar("training", round(left * stretch), self.progress, "step") as bar:
+            while left and not self._stopped:
+                losses = run.stretch(bar, None if self.watch else last, self.epoch)
+                left -= 1
+                self.epoch += run.begun is None
+                self.log.seconds = before + time.perf_counter() - begun
+                if not left or (run.begun is None and self.epoch % self._look == 0):
+                    self.log.rows.append({"epoch": self.epoch + run.place, "seconds": self.log.seconds, **losses})
+                    self._look_at(self.log.rows[-1], bar)
                     self.log.seconds = before + time.perf_counter() - begun
                     self.on_look(self)
-        self.log.seconds = before + time.perf_counter() - begun
+                else:
+                    self.on_pause(self)
         return self
 
     def finish(self) -> TrainingLog:
@@ -114,6 +120,7 @@ class Training:
             **{name: getattr(self, name) for name in _COUNTERS},
             "best": None if self.best == -math.inf else self.best,
             "log": self.log.to_dict(),
+            "begun": None if run.begun is None else asdict(run.begun),
             "step_size": run.step_size,
             "steps": run.steps,
             "averaged": run.average.steps,
@@ -131,6 +138,7 @@ class Training:
         mean = state.under("mean")
         run.average.mean = [mean[str(place)].to(device) for place in range(len(mean))]
         run.average.steps, run.step_size, run.steps = plain["averaged"], plain["step_size"], plain["steps"]
+        run.begun = None if plain["begun"] is None else BegunEpoch(**plain["begun"])
         run.planner.torch.set_state(state.under("random")["torch"])
         run.planner.numpy.bit_generator.state = plain["numpy"]
         moments: dict[int, dict[str, Tensor]] = {}

@@ -25,7 +25,8 @@ class FitOptions:
     ----------
     machine : Machine
     checkpoint : Path or None
-        File that holds the state of the training after each look at validation (without one, after each epoch).
+        File that holds the state of the training after each look at validation (without one, after each epoch), and
+        every ten minutes in between.
     resume : bool
         Whether to go on from that file, where it is there.
     tracker : Tracker or None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,29 @@ from kgrec.training.plan import Planner, Step, TrainingData
 
 DECAY = 0.3  # of the step size, after looks without a gain
 WARM_UP = 50  # steps
+LOSSES = ("ranking_loss", "click_loss")
 CLICK_PACE = 10.0  # step size of the click network beside that of the rest
+STRETCH = 100  # steps, at most, between two places where a training may pause
 MOST_OF_ALL = 0.8  # share of the items from which on a step makes the vectors of all
+
+
+@dataclass(frozen=True, slots=True)
+class BegunEpoch:
+    """How far a pass over all windows is.
+
+    Attributes
+    ----------
+    numpy : mapping
+        State of the planner's numpy stream at its begin.
+    step : int
+        Steps that are done.
+    losses : mapping
+        Their sums over these steps.
+    """
+
+    numpy: Mapping[str, Any]
+    step: int = 0
+    losses: Mapping[str, float] = field(default_factory=dict)
 
 
 class Run:
@@ -35,6 +56,11 @@ class Run:
     config : RecommenderConfig
     seed : int
     engine : Engine
+
+    Attributes
+    ----------
+    begun : BegunEpoch or None
+        The epoch that is under way, where a stretch ended before it.
     """
 
     def __init__(
@@ -47,10 +73,20 @@ class Run:
         network.serving.scorer.set_base_rate(_base_rate(data, config))
         self.average = RunningMean(network, config.averaging)
         self.step_size, self.steps = config.learning_rate, 0
+        self.begun: BegunEpoch | None = None
 
     @property
     def steps_per_epoch(self) -> int:
         return self.planner.steps_per_epoch
+
+    @property
+    def stretches_per_epoch(self) -> int:
+        return math.ceil(self.steps_per_epoch / STRETCH)
+
+    @property
+    def place(self) -> float:
+        """How much of the epoch under way is done, in 0..1."""
+        return self.begun.step / self.steps_per_epoch if self.begun else 0.0
 
     def slow_down(self) -> None:
         """A smaller step from the weights as they are, with fresh moments."""
@@ -58,21 +94,36 @@ class Run:
         self.average.restart()
         self.optimizer.state.clear()
 
-    def epoch(self, bar: Any, cosine_epochs: int | None, number: int) -> dict[str, float]:
-        """One pass over all windows; the mean losses."""
+    def stretch(self, bar: Any, cosine_epochs: int | None, epoch: int) -> dict[str, float]:
+        """The next steps of a pass over all windows, the `epoch`-th from 0; the mean losses of the pass so far."""
         self.network.train()
-        totals = {name: torch.zeros((), device=self.device) for name in ("ranking_loss", "click_loss")}
+        begun = self.begun or BegunEpoch(self.planner.numpy.bit_generator.state)
+        batches = self._batches(begun)
+        sums = {name: torch.tensor(begun.losses.get(name, 0.0), device=self.device) for name in LOSSES}
+        end = min(begun.step + math.ceil(len(batches) / self.stretches_per_epoch), len(batches))
         # dropout draws from the global generator: fork it, so that the library leaves the caller's alone
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             seed = int(torch.randint(2**62, (1,), generator=self.planner.torch))
             torch.manual_seed(seed + self.engine.fabric.global_rank)
-            for number_of_step, windows in enumerate(self.planner.batches()):
-                self._set_step_size((number - 1) * self.steps_per_epoch + number_of_step, cosine_epochs)
-                for name, value in self._step(self.planner.step(windows)).items():
-                    totals[name] += value / self.steps_per_epoch
+            for step in range(begun.step, end):
+                self._set_step_size(epoch * self.steps_per_epoch + step, cosine_epochs)
+                for name, value in self._step(self.planner.step(batches[step])).items():
+                    sums[name] += value
                 bar.update()
         self.network.eval()
-        return {name: float(value) for name, value in totals.items()}
+        losses = {name: float(value) for name, value in sums.items()}
+        self.begun = BegunEpoch(begun.numpy, end, losses) if end < len(batches) else None
+        return {name: value / end for name, value in losses.items()}
+
+    def _batches(self, begun: BegunEpoch) -> list[np.ndarray]:
+        """Those of the epoch, dealt out anew where it is under way."""
+        stream = self.planner.numpy.bit_generator
+        if not begun.step:
+            return self.planner.batches()
+        now, stream.state = stream.state, begun.numpy
+        batches = self.planner.batches()
+        stream.state = now
+        return batches
 
     def _set_step_size(self, done: int, cosine_epochs: int | None) -> None:
         factor = min(1.0, (self.steps + 1) / WARM_UP)

@@ -9,6 +9,8 @@ import torch
 
 import kgrec
 from kgrec.errors import ConfigError, SavedModelError
+from kgrec.training import arms, run
+from kgrec.training.checkpoint import TrainingState, write_state
 from tests.tiny import SMALL, checkerboard
 
 CONFIG = dataclasses.replace(SMALL, epochs=60, patience=2, averaging=0.9, batch_size=8)
@@ -70,6 +72,51 @@ def test_fit_that_is_stopped_and_resumed_gives_the_model_of_one_without_a_break(
     assert whole.evaluate(split.test) == again.evaluate(split.test)
     logs = [one.model_.about["training"]["rows"] for one in (whole, again)]
     assert [row["ranking_loss"] for row in logs[0]] == [row["ranking_loss"] for row in logs[1]]
+
+
+@pytest.mark.parametrize(("kills", "patience"), [(1, 2), (4, 2), (2, None), (9, None)])
+def test_fit_that_is_killed_within_an_epoch_and_resumed_gives_the_model_of_one_without_a_break(
+    split: kgrec.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int, patience: int | None
+) -> None:
+    config = dataclasses.replace(CONFIG, patience=patience, epochs=5, temperature=0.2, batch_size=4)
+    monkeypatch.setattr(run, "STRETCH", 3)
+    whole = kgrec.KGRecommender(config, device="cpu", seed=3).fit(split.train, split.validation)
+    assert any(row["ranking_loss"] for row in whole.model_.about["training"]["rows"])
+    monkeypatch.setattr(arms, "KEEP_EVERY", 0.0)
+    within = []
+
+    def write_and_stop(file: Path, state: TrainingState) -> None:
+        write_state(file, state)
+        if state.plain["begun"] is not None:
+            within.append((state.plain["epoch"], state.plain["begun"]["step"]))
+            if len(within) == kills:
+                raise Stop
+
+    monkeypatch.setattr(arms, "write_state", write_and_stop)
+    file = tmp_path / "state.safetensors"
+    fit = kgrec.KGRecommender(config, device="cpu", seed=3).fit
+    with pytest.raises(Stop):
+        fit(split.train, split.validation, checkpoint=file)
+    assert within[-1][1] % 3 == 0
+    again = kgrec.KGRecommender(config, device="cpu", seed=3)
+    again.fit(split.train, split.validation, checkpoint=file, resume=True)
+    assert len(set(within)) == len(within)  # nothing is trained twice
+    first, second = weights(whole), weights(again)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    logs = [[{**row, "seconds": 0} for row in one.model_.about["training"]["rows"]] for one in (whole, again)]
+    assert logs[0] == logs[1]
+
+
+def test_the_pilot_of_a_long_epoch_ends_within_it(split: kgrec.Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "STRETCH", 3)
+    monkeypatch.setattr(arms, "PILOT", 6)
+    config = dataclasses.replace(CONFIG, epochs=3, batch_size=4)
+    about = kgrec.KGRecommender(config, device="cpu").fit(split.train, split.validation).model_.about
+    rows = about["training"]["rows"]
+    assert len(about["temperatures"]) == 2
+    assert 0 < rows[0]["epoch"] < 1
+    assert [row["epoch"] for row in rows if row["epoch"] >= 1][-1] == 3
+    assert sorted(row["epoch"] for row in rows) == [row["epoch"] for row in rows]
 
 
 def test_resume_with_other_settings_or_data_raises(split: kgrec.Split, tmp_path: Path) -> None:
