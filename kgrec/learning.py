@@ -148,7 +148,7 @@ def _scoring_module(model: FittedModel, train: Dataset, validation: Dataset, see
     labelled = labelled_pairs(
         validation, histories, model.users, model.items, draws, lambda user: some_pairs(user, rng)
     )
-    return fit_scoring(model, labelled, replace(Past.of(model), histories=histories), seed=seed, rng=rng)
+    return fit_scoring(model, labelled, replace(Past.of(model), histories=histories), rng)
 
 
 def _validation_metric(model: FittedModel, wanted: pl.DataFrame) -> float:

@@ -55,9 +55,7 @@ def scoring_stream(seed: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, *b"scoring"]))
 
 
-def fit_scoring(
-    model: FittedModel, found: LabelledPairs, past: Past, *, seed: int, rng: np.random.Generator | None = None
-) -> ScoringModule | None:
+def fit_scoring(model: FittedModel, found: LabelledPairs, past: Past, rng: np.random.Generator) -> ScoringModule | None:
     """Learn from labelled pairs of a part that the ranker was not trained on.
 
     The users are dealt out to folds. Each fold is predicted by a network fitted to the others; the number of epochs is
@@ -65,17 +63,16 @@ def fit_scoring(
 
     Parameters
     ----------
-    rng : Generator, optional
-        The `scoring_stream` that chose the pairs by `some_pairs`; None: they are chosen here.
+    found : LabelledPairs
+        No more than `some_pairs` takes.
+    rng : Generator
+        The `scoring_stream` that chose them.
 
     Returns
     -------
     ScoringModule or None
         None where there is too little to learn from.
     """
-    if rng is None:
-        rng = scoring_stream(seed)
-        found = found.take(some_pairs(found.pairs.user_index, rng))
     clicks = int(found.clicked.sum())
     if min(clicks, len(found.clicked) - clicks) < FEWEST:
         logger.info("no scoring module: %d clicks among %d pairs are too few", clicks, len(found.clicked))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,9 +15,8 @@ from kgrec.errors import DataError
 from kgrec.evaluating import part_pairs
 from kgrec.models.fitted import FittedModel
 from kgrec.scoring import fitting
-from kgrec.scoring.features import PairFeatures
-from kgrec.scoring.fitting import fit_scoring
-from kgrec.scoring.pairs import LabelledPairs, Pairs, pairs_with_context
+from kgrec.scoring.fitting import fit_scoring, scoring_stream, some_pairs
+from kgrec.scoring.pairs import LabelledPairs, pairs_with_context
 from kgrec.scoring.past import Past
 from kgrec.scoring.query_match import QueryMatch
 from tests.tiny import ITEMS, SMALL, checkerboard, tiny_items
@@ -156,7 +154,7 @@ def ranker() -> FittedModel:
 
 def test_fit_to_the_pairs_of_one_user_learns_what_it_likes(ranker: FittedModel) -> None:
     found = _pairs_of(np.full(300, 3))
-    module = fit_scoring(ranker, found, Past.of(ranker), seed=0)
+    module = fit_scoring(ranker, found, Past.of(ranker), scoring_stream(0))
     assert module is not None
     assert module.features is not None
     columns = module.features.columns(found.pairs, Past.of(ranker))
@@ -164,20 +162,10 @@ def test_fit_to_the_pairs_of_one_user_learns_what_it_likes(ranker: FittedModel) 
     assert click[found.clicked == 1].mean() > click[found.clicked == 0].mean() + 1
 
 
-def test_fit_to_more_pairs_than_it_takes_leaves_whole_users_out(
-    ranker: FittedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_pairs_than_are_learned_from_leave_whole_users_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "MOST_PAIRS", 450)
-    read = []
-    columns = PairFeatures.columns
-
-    def spy(self: PairFeatures, pairs: Pairs, *rest: Any) -> Any:
-        read.append(pairs.user_index)
-        return columns(self, pairs, *rest)
-
-    monkeypatch.setattr(PairFeatures, "columns", spy)
-    assert fit_scoring(ranker, _pairs_of(np.arange(1000) % 10), Past.of(ranker), seed=0) is not None
-    user, count = np.unique(read[0], return_counts=True)
+    of = np.arange(1000) % 10
+    user, count = np.unique(of[some_pairs(of, scoring_stream(0))], return_counts=True)
     assert len(user) == 4
     assert (count == 100).all()
 
