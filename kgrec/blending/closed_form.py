@@ -31,7 +31,7 @@ from kgrec.tensors.vocabulary import places
 
 logger = logging.getLogger(__name__)
 
-WORK = 1.2e13  # num_items ** 3 of all candidates together, about: few are tried where the catalogue is large
+WORK = 4e12  # num_items ** 3 of all candidates together, about: two, the fewest, from some 12,000 items on
 FEWER_ITEMS = 4_000  # for which there is time for all
 SCALE_USERS = 1_000
 TRIED_SHARES = (0.1, 0.2, 0.5, 1.0, 3.0)  # beside a setting

@@ -184,7 +184,7 @@ def comes_after(later: pl.DataFrame, earlier: pl.DataFrame) -> bool:
 
 
 def parts_by_user(interactions: pl.DataFrame, most: int = 10_000) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Events of some users and events of others, every second user each; of the first at most so many users.
+    """Events of some users and events of others, as many of each, at most so many users.
 
     For two choices of which the second would else trust what the first made look better than it is. With `most` users
     or fewer, each needs them all: both parts are the whole.
@@ -192,7 +192,8 @@ def parts_by_user(interactions: pl.DataFrame, most: int = 10_000) -> tuple[pl.Da
     users = interactions[c.USER_ID].unique(maintain_order=True)
     if len(users) <= most:
         return interactions, interactions
-    first, second = users.gather_every(max(2, -(-len(users) // most))), users.gather_every(2, 1)
+    step = max(2, -(-len(users) // most))
+    first, second = users.gather_every(step), users.gather_every(step, 1)
     return (
         interactions.filter(pl.col(c.USER_ID).is_in(first.implode())),
         interactions.filter(pl.col(c.USER_ID).is_in(second.implode())),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 
 from kgrec.data.splitting import parts_by_user
 
@@ -24,7 +25,9 @@ def test_parts_of_many_users_share_none_and_hold_all_events_of_theirs() -> None:
     assert first.height + second.height == events(8).height
 
 
-def test_first_part_has_at_most_so_many_users_from_everywhere() -> None:
-    first, second = parts_by_user(events(100), most=10)
-    assert first["user_id"].unique(maintain_order=True).to_list() == [f"u{user}" for user in range(0, 100, 10)]
-    assert second["user_id"].n_unique() == 50
+@pytest.mark.parametrize(("num_users", "step"), [(100, 10), (21, 3), (25, 3), (23, 3)])
+def test_parts_of_very_many_users_hold_some_from_everywhere_and_share_none(num_users: int, step: int) -> None:
+    first, second = parts_by_user(events(num_users), most=10)
+    assert first["user_id"].unique(maintain_order=True).to_list() == [f"u{user}" for user in range(0, num_users, step)]
+    assert second["user_id"].unique(maintain_order=True).to_list() == [f"u{user}" for user in range(1, num_users, step)]
+    assert first["user_id"].n_unique() <= 10
