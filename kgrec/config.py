@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
+
+import Stemmer
 
 from kgrec.errors import ConfigError, raise_faults
 
@@ -24,6 +27,16 @@ DEFAULT_EVENT_WEIGHTS: dict[str, float] = {
     "review": 2.0,
 }
 TEMPERATURES = (0.1, 0.2)  # low for sparse data where the order tells most, high for dense data and where there is none
+
+
+_IS: dict[str, Callable[[Any], bool]] = {
+    "bool": lambda value: isinstance(value, bool),
+    "int": lambda value: isinstance(value, Integral) and not isinstance(value, bool),
+    "float": lambda value: isinstance(value, Real) and not isinstance(value, bool),
+    "str": lambda value: isinstance(value, str),
+    "None": lambda value: value is None,
+}
+_EXPECTED = {"bool": "True or False", "int": "a whole number", "float": "a number", "str": "text", "None": "None"}
 
 
 def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
@@ -137,22 +150,29 @@ class RecommenderConfig:
         faults = []
         for item in dataclasses.fields(self):
             value, low, high = getattr(self, item.name), item.metadata["low"], item.metadata["high"]
-            if low is None or value is None:
+            kinds = [kind for kind in str(item.type).split(" | ") if kind in _IS]
+            if kinds and not any(_IS[kind](value) for kind in kinds):
+                expected = " or ".join(_EXPECTED[kind] for kind in kinds)
+                faults.append(f"{item.name} is {value!r}, expected {expected} ({item.metadata['meaning']})")
+            elif low is None or value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                faults.append(f"{item.name} is {value!r}, expected a number ({item.metadata['meaning']})")
             elif not low <= value <= (float("inf") if high is None else high):
                 bounds = f">= {low:g}" if high is None else f"from {low:g} to {high:g}"
                 faults.append(f"{item.name} is {value!r}, expected {bounds} ({item.metadata['meaning']})")
-        kinds = ("knowledge_model", KnowledgeModel), ("validation_metric", ValidationMetric), ("list_loss", ListLoss)
-        for name, allowed in kinds:
+        words = ("knowledge_model", KnowledgeModel), ("validation_metric", ValidationMetric), ("list_loss", ListLoss)
+        for name, allowed in words:
             if getattr(self, name) not in get_args(allowed):
                 faults.append(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(get_args(allowed))}")
-        unknown = sorted(set(self.event_weights) - set(DEFAULT_EVENT_WEIGHTS))
+        if not isinstance(self.event_weights, Mapping):
+            return [*faults, f"event_weights is {self.event_weights!r}, expected a mapping of event to weight"]
+        unknown = sorted(map(str, set(self.event_weights) - set(DEFAULT_EVENT_WEIGHTS)))
         if unknown:
             faults.append(f"event_weights names unknown events {unknown}; known: {', '.join(DEFAULT_EVENT_WEIGHTS)}")
-        if any(not weight > 0 for weight in self.event_weights.values()):
-            faults.append("event_weights must all be above 0")
+        if not all(_IS["float"](weight) and weight > 0 for weight in self.event_weights.values()):
+            faults.append(f"event_weights is {dict(self.event_weights)}, expected numbers above 0")
+        if isinstance(self.search_language, str) and self.search_language not in Stemmer.algorithms():
+            known = ", ".join(Stemmer.algorithms())
+            faults.append(f"search_language is {self.search_language!r}, expected None or one of {known}")
         if not faults and self.embedding_dim % self.sequence_heads:
             faults.append(
                 f"embedding_dim ({self.embedding_dim}) must be a multiple of sequence_heads ({self.sequence_heads})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
+from types import NoneType
 
 
 class KgrecError(Exception):
@@ -84,6 +85,21 @@ def check_whole(least: int, **numbers: object) -> None:
     faults = not_whole(least, **numbers)
     if faults:
         raise ConfigError("; ".join(faults))
+
+
+def check_is(kind: type | tuple[type, ...], where: str, **values: object) -> None:
+    """Raise ConfigError unless each argument is of the kind, or one of the kinds.
+
+    >>> check_is((int, str), "count", what=1.5)
+    Traceback (most recent call last):
+        ...
+    kgrec.errors.ConfigError: count: what is of type float, expected int or str
+    """
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    expected = " or ".join("None" if one is NoneType else one.__name__ for one in kinds)
+    for name, value in values.items():
+        if not isinstance(value, kinds):
+            raise ConfigError(f"{where}: {name} is of type {type(value).__name__}, expected {expected}")
 
 
 def raise_faults(error: type[KgrecError], where: str, faults: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset, Split
 from kgrec.data.splitting import SplitMethod, comes_after, parts_by_user
-from kgrec.errors import DataError
+from kgrec.errors import DataError, check_is
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel, interactions_of
@@ -52,6 +52,9 @@ def learn(
     Without a validation part some of the events are held out to choose, and then learned from too.
     """
     if graph is not None and not isinstance(graph, KnowledgeGraph):
+        from kgrec.graph.store import GraphStore  # the database driver takes a second to import
+
+        check_is((KnowledgeGraph, GraphStore), "fit", graph=graph)
         graph = graph.read_graph()
     own = None
     if validation is None and previous is None and config.patience is not None:

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -15,7 +16,7 @@ from kgrec import saving
 from kgrec.answers import Answers
 from kgrec.config import RecommenderConfig
 from kgrec.data.dataset import Dataset
-from kgrec.errors import check_whole
+from kgrec.errors import check_is, check_whole
 from kgrec.evaluating import part_lists, part_metrics, part_reliability
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.training.device import resolve_device
@@ -57,6 +58,7 @@ class KGRecommender(Answers):
     ) -> None:
         super().__init__()
         check_whole(0, seed=seed)
+        check_is((RecommenderConfig, NoneType), "KGRecommender", config=config)
         self.config = config or RecommenderConfig()
         self.device = resolve_device(device)
         self.seed = seed
@@ -125,6 +127,8 @@ class KGRecommender(Answers):
         NotFittedError
             If there is no model to go on from.
         """
+        check_is(Dataset, "fit", train=train)
+        check_is((Dataset, NoneType), "fit", validation=validation)
         from kgrec.learning import learn  # PyTorch Geometric takes seconds to import, and serving needs none of it
         from kgrec.training.options import fit_options
 
@@ -157,6 +161,7 @@ class KGRecommender(Answers):
         dict
             recall@k, ndcg@k, hit@k, mrr@k, coverage@k for each k; auc, log_loss, ece.
         """
+        check_is(Dataset, "evaluate", part=part)
         return part_metrics(self.model_, part, ks, self.seed, filter_seen=filter_seen)
 
     def reliability(self, part: Dataset) -> pl.DataFrame:
@@ -168,10 +173,12 @@ class KGRecommender(Answers):
             For each of 15 equal bins of the probability that holds a pair: bin_start, bin_end, num_pairs,
             click_probability (mean of those predicted), click_share (of the pairs that were clicked).
         """
+        check_is(Dataset, "reliability", part=part)
         return part_reliability(self.model_, part, self.seed)
 
     def recommend_part(self, part: Dataset, k: int = 10, *, filter_seen: bool = True) -> pl.DataFrame:
         """The lists that `evaluate` scores: for each user of the part, going by what came before it."""
+        check_is(Dataset, "recommend_part", part=part)
         return part_lists(self.model_, part, k, filter_seen=filter_seen)
 
     def update(

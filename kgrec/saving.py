@@ -36,13 +36,13 @@ from kgrec.tensors.vocabulary import Vocabulary
 
 FORMAT = 11
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
-_PREFIX = "model-"
+_PREFIX, _DIGITS = "model-", 12  # of a folder's name, hexadecimal
 
 
 def save_model(model: FittedModel, folder: Path) -> None:
     """Write `model` to `folder`: first all files under a new name, then the manifest that points to them."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = _PREFIX + secrets.token_hex(6)
+    name = _PREFIX + secrets.token_hex(_DIGITS // 2)
     inner = folder / name
     inner.mkdir()
     weights = {f"network.{key}": value for key, value in model.network.state_dict().items()}
@@ -102,8 +102,8 @@ def save_model(model: FittedModel, folder: Path) -> None:
     _write_json(folder / f"{MANIFEST}.part", manifest)
     _flush(folder / f"{MANIFEST}.part")
     (folder / f"{MANIFEST}.part").replace(folder / MANIFEST)
-    for old in folder.glob(f"{_PREFIX}*"):
-        if old.name != name and old.is_dir():
+    for old in folder.glob(_PREFIX + "[0-9a-f]" * _DIGITS):  # nothing of the user's
+        if old.name != name and old.is_dir() and not (old / MANIFEST).exists():
             shutil.rmtree(old, ignore_errors=True)
 
 

@@ -36,7 +36,7 @@ def main() -> None:
 
     schema = read_schema(args.schema)
     dataset = kgrec.read_dataset(args.dataset, on_unknown=args.on_unknown)
-    graph = kgrec.KnowledgeGraph.from_dataset(dataset)
+    graph = kgrec.KnowledgeGraph.from_dataset(dataset, schema=schema)
     quality = quality_report(graph, schema)
     leakage = leakage_report(dataset.split(args.split, seed=args.seed), graph, args.seed) if args.split else None
     if args.format == "json":

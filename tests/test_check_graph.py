@@ -15,6 +15,19 @@ from tests.tiny import ITEMS, checkerboard, tiny_items
 ROOT = Path(__file__).parents[1]
 
 
+SUPPLIED = """
+[labels.Supplier]
+meaning = "Who delivers a product"
+properties = { name = "string" }
+
+[relations.SUPPLIED_BY]
+meaning = "Who delivers the product"
+from = "Product"
+to = "Supplier"
+column = "supplier"  # a column of the items; triple = "supplied by" takes a relation of the triples
+"""
+
+
 def run(*arguments: object, status: int = 0) -> str:
     command = [sys.executable, ROOT / "scripts" / "check_graph.py", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -38,6 +51,14 @@ def test_check_graph_prints_quality_and_leakage_as_text_and_json(shop: Path) -> 
     tables = json.loads(run(shop, "--format", "json"))
     assert {"label": "Brand", "nodes": 2, "without_edges": 0} in tables["nodes"]
     assert "leakage" not in tables
+
+
+def test_check_graph_goes_by_the_schema_that_it_is_given(shop: Path, tmp_path: Path) -> None:
+    tiny_items().with_columns(supplier=pl.lit("Acme")).write_csv(tmp_path / "items.csv")
+    (tmp_path / "events.csv").write_bytes((shop / "events.csv").read_bytes())
+    (tmp_path / "schema.toml").write_text(SUPPLIED)
+    tables = json.loads(run(tmp_path, "--schema", tmp_path / "schema.toml", "--format", "json"))
+    assert {"label": "Supplier", "nodes": 1, "without_edges": 0} in tables["nodes"]
 
 
 def test_check_graph_with_strict_and_a_warning_ends_with_status_1(shop: Path, tmp_path: Path) -> None:

@@ -56,6 +56,18 @@ def test_save_over_a_saved_model_leaves_one_model(fitted: kgrec.KGRecommender, t
     assert kgrec.KGRecommender.load(tmp_path, device="cpu").recommend(["u00"]).height
 
 
+def test_save_leaves_folders_of_the_user_alone(fitted: kgrec.KGRecommender, tmp_path: Path) -> None:
+    theirs = ["model-v1", "model-backup", "model-0123456789ab", "model-0123456789abc"]
+    for name in theirs:
+        fitted.save(tmp_path / name)
+    (tmp_path / "model-ffffffffffff").mkdir()  # left by a save that was killed
+    for _ in range(2):
+        fitted.save(tmp_path)
+    assert len(list(tmp_path.glob("model-*"))) == len(theirs) + 1
+    for name in theirs:
+        assert kgrec.KGRecommender.load(tmp_path / name, device="cpu").recommend(["u00"]).height
+
+
 def _save_and_die(recommender: kgrec.KGRecommender, folder: Path, write: int) -> None:
     """Save, and be killed right before write number `write`."""
     done = 0

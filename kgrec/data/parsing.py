@@ -12,7 +12,7 @@ from kgrec.data.extras import parse_extra
 from kgrec.data.report import EXAMPLES, Findings
 from kgrec.data.schema import Column, Table
 from kgrec.data.sources import ROW, Source
-from kgrec.data.timestamps import MILLISECONDS_FROM, parse_timestamps
+from kgrec.data.timestamps import MILLISECONDS_FROM, are_dates, parse_timestamps
 from kgrec.errors import list_first
 
 CLOCK = "__clock__"  # the timestamp before its fraction of a second is cut, for the order of the rows
@@ -201,6 +201,8 @@ def _parse_time(source: Source, raw: pl.Series, findings: Findings) -> pl.Series
         problem=f"a {raw.name} that looks like milliseconds or finer",
         fix="expected seconds: divide by 1,000 (milliseconds) or 1,000,000 (microseconds)",
     )
+    if are_dates(clock):
+        findings.fault(source.name, f"column {raw.name!r} holds dates like {raw.drop_nulls()[0]}: write 2014-07-21")
     return clock.set(long, None).floor().cast(pl.Int64)
 
 

@@ -7,6 +7,7 @@ import polars as pl
 from kgrec.data.disk import slices
 
 MILLISECONDS_FROM = 1e11  # seconds past the year 5138: really milliseconds or finer
+DATES = 19000101, 21001231  # written as one number
 _NUMBER = r"^\s*[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*$"
 _ISO = (
     r"^\s*(?<date>\d{4}-\d{2}-\d{2})"
@@ -45,6 +46,18 @@ def parse_timestamps(raw: pl.Series) -> tuple[pl.Series, pl.Series]:
             seconds = pl.Series([None], dtype=pl.Float64).new_from_index(0, raw.len())
     seconds = seconds.cast(pl.Float64).set(seconds.is_infinite().fill_null(value=False), None)
     return seconds, raw.is_not_null() & seconds.is_null()
+
+
+def are_dates(seconds: pl.Series) -> bool:
+    """Whether times read as seconds, all of a table, are rather dates written YYYYMMDD.
+
+    >>> are_dates(pl.Series([20240131.0, None])), are_dates(pl.Series([20240131.0, 20240199.0]))
+    (True, False)
+    """
+    known = seconds.drop_nulls()
+    if not len(known) or not known.is_between(*DATES).all() or not (known % 1 == 0).all():
+        return False
+    return known.unique().cast(pl.Int64).cast(pl.String).str.to_date("%Y%m%d", strict=False).null_count() == 0
 
 
 def _from_text(raw: pl.Series) -> pl.Series:

@@ -15,7 +15,7 @@ from kgrec.data.attributes import ATTRIBUTE_VALUE, NAME, attribute_values
 from kgrec.data.dataset import Dataset
 from kgrec.data.schema import ITEMS
 from kgrec.data.sentiment import NUM_REVIEWS, item_sentiment
-from kgrec.errors import GraphError, list_first, raise_faults
+from kgrec.errors import GraphError, check_is, list_first, raise_faults
 from kgrec.graph.item_columns import as_declared, text_lists
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, EdgeType, KnowledgeGraph
 from kgrec.graph.schema.types import PRODUCT as PRODUCT  # here too, beside the other labels' names
@@ -78,6 +78,7 @@ def graph_from_dataset(
     by `relation_names`. One that bears the name of a built-in relation (HAS_BRAND) is an edge type of its own,
     `(Product, HAS_BRAND, Entity)` beside `(Product, HAS_BRAND, Brand)`.
     """
+    check_is(Dataset, "graph of a dataset", dataset=dataset)
     schema = schema if isinstance(schema, GraphSchema) else read_schema(schema)
     _check_columns(dataset.items, schema)
     nodes: Nodes = {PRODUCT: _with_reviews(_products(dataset.items, schema), dataset.events)}

@@ -9,8 +9,6 @@ from functools import lru_cache
 
 import Stemmer
 
-from kgrec.errors import ConfigError
-
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _WORD = re.compile(rf"\d+(?:[.,]\d+)*|[{_CJK}]+|[^\W\d_{_CJK}]+")
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
@@ -53,17 +51,9 @@ class Stems:
     language : str or None
         A language that Snowball knows ("english", "german"); None: words stay as they are.
 
-    Raises
-    ------
-    ConfigError
-        If Snowball does not know the language.
     """
 
     def __init__(self, language: str | None) -> None:
-        if language is not None and language not in Stemmer.algorithms():
-            raise ConfigError(
-                f"search_language is {language!r}, expected None or one of {', '.join(Stemmer.algorithms())}"
-            )
         self.language = language
         stem = (lambda word: word) if language is None else Stemmer.Stemmer(language).stemWord
         self._stem = lru_cache(maxsize=100_000)(stem)

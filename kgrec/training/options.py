@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from kgrec.config import RecommenderConfig
+from kgrec.errors import ConfigError
 from kgrec.training.device import is_first_process
 from kgrec.training.engine import Machine, Precision
 from kgrec.training.tracking import Tracker, TrackerName, open_tracker
@@ -56,8 +57,18 @@ def fit_options(
     """The options that `KGRecommender.fit` was called with; the tracker is closed at the end.
 
     Of several processes the first alone has a tracker and progress bars.
+
+    Raises
+    ------
+    ConfigError
+        If no file can be at the checkpoint's place, or there is none to resume from.
     """
     machine, file = Machine(device, precision, deterministic), None if checkpoint is None else Path(checkpoint)
+    if file is None and resume:
+        raise ConfigError("fit: resume needs the checkpoint to go on from")
+    if file is not None and (file.is_dir() or not file.parent.is_dir()):
+        problem = "is a folder" if file.is_dir() else f"can't be written: there is no folder {file.parent}"
+        raise ConfigError(f"fit: checkpoint {file} {problem}")
     told = None
     if tracker is not None and is_first_process():
         told = open_tracker(tracker, file.parent if file else RUNS, config.to_dict())

@@ -10,7 +10,7 @@ from kgrec.data.additions import File, read_additions
 from kgrec.data.cleaning import OnUnknown
 from kgrec.data.report import CleaningReport
 from kgrec.data.sources import Frame
-from kgrec.errors import DataError
+from kgrec.errors import DataError, check_is
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.models.fitted import FittedModel
 from kgrec.models.popularity import Popularity
@@ -67,6 +67,10 @@ def update_model(
     """The model that knows the events and items too; `model` itself stays as it is. See `KGRecommender.update`."""
     if events is None and items is None:
         raise DataError("update: nothing was given, neither events nor items")
+    if store is not None:
+        from kgrec.graph.store import GraphStore
+
+        check_is(GraphStore, "update", store=store)
     begun = time.perf_counter()
     added = read_additions(events, items, model.items.ids, on_unknown=on_unknown)
     updated, facts = model, KnowledgeGraph({}, {})

@@ -151,6 +151,8 @@ def test_dataset_bad_item_column_is_a_fault(columns: dict[str, list[object]], ex
             {"timestamp": [-1.5e12, 0]},
             "1 row with a timestamp that looks like milliseconds or finer (row 1: -1500000000000.0)",
         ),
+        ({"timestamp": [20240101, 20240102]}, "column 'timestamp' holds dates like 20240101: write 2014-07-21"),
+        ({"timestamp": ["20240229", None]}, "column 'timestamp' holds dates like 20240229"),
         ({"session_id": [1.0, 2.0]}, "column 'session_id' holds floating-point numbers (1.0, 2.0)"),
     ],
 )

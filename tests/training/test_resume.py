@@ -132,6 +132,18 @@ def test_resume_with_other_settings_or_data_raises(split: kgrec.Split, tmp_path:
     fit(split.train, split.validation, checkpoint=tmp_path / "none yet", resume=True)
 
 
+@pytest.mark.parametrize("place", [".", "none/state.safetensors"])
+def test_checkpoint_that_no_file_can_be_at_is_refused_before_training(
+    split: kgrec.Split, tmp_path: Path, place: str
+) -> None:
+    tracker = Watching()
+    with pytest.raises(ConfigError, match="checkpoint"):
+        kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, checkpoint=tmp_path / place, tracker=tracker)
+    with pytest.raises(ConfigError, match="resume needs the checkpoint"):
+        kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, resume=True, tracker=tracker)
+    assert not tracker.rows
+
+
 def test_fit_tells_its_tracker_every_look_once_and_closes_it(split: kgrec.Split) -> None:
     tracker = Watching()
     config = dataclasses.replace(CONFIG, epochs=3)

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from kgrec.errors import StoreError
+from kgrec.errors import StoreError, check_is
 from kgrec.graph.frames import make_frame
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.schema.queries import read_query
@@ -151,6 +151,7 @@ class GraphStore:
             If a value can't be stored (every such fault is listed, and nothing was stored), `since` is no time, or
             the server is lost; a load that was cut off may be run again.
         """
+        check_is(KnowledgeGraph, "load", graph=graph)
         if batch_size < 1:
             raise StoreError(f"batch_size must be at least 1, found {batch_size}")
         show = sys.stderr.isatty() if progress is None else progress
