@@ -218,6 +218,20 @@ class RecommenderConfig:
         return cls.from_dict({name: _value(text) for name, _, text in (one.partition("=") for one in settings)})
 
 
+def _settings_text() -> str:
+    """One entry for each setting, as a docstring lists parameters."""
+    lines = ["", "    Parameters", "    ----------"]
+    for item in dataclasses.fields(RecommenderConfig):
+        low, high = item.metadata["low"], item.metadata["high"]
+        value = item.default if item.default is not dataclasses.MISSING else item.default_factory()  # type: ignore[misc]
+        within = "" if low is None else f", {low:g} or more" if high is None else f", {low:g} to {high:g}"
+        lines += [f"    {item.name} : {item.type}{within}, default {value!r}", f"        {item.metadata['meaning']}"]
+    return "\n".join([*lines, "    "])
+
+
+RecommenderConfig.__doc__ = f"{RecommenderConfig.__doc__}{_settings_text()}"
+
+
 def _value(text: str) -> Any:
     """JSON or a Python literal (`true`, `True`, `.5`), else the text as it is."""
     for read in (json.loads, ast.literal_eval):

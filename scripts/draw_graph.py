@@ -4,8 +4,8 @@
 The graph is that of a dataset folder, or of a store: --path for a local one, --uri / NEO4J_URI for a Neo4j.
 
 examples:
-  python scripts/draw_graph.py data/shop --product P00001 --out picture.svg
-  python scripts/draw_graph.py data/shop --product P00001 --hops 2 --out page.html
+  python scripts/draw_graph.py data/shop --product P10120 --out picture.svg
+  python scripts/draw_graph.py data/shop --product P10120 --hops 2 --out page.html
   python scripts/draw_graph.py --path runs/graph --node Brand "Oak & Ember" --max-nodes 30 --out brand.png --theme dark
 """
 

@@ -2,8 +2,8 @@
 """Print recommendations of a saved model, with reasons.
 
 examples:
-  python scripts/recommend.py runs/shop --users u00001 u00002 -k 10
-  python scripts/recommend.py runs/shop --users u00001 --json
+  python scripts/recommend.py runs/shop --users U1947 U0001 -k 10
+  python scripts/recommend.py runs/shop --users U1947 --json
 """
 
 from __future__ import annotations

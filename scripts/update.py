@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Take new events and new items into a saved model, without training, and into the graph's database.
 
-The same files may be given again: what is known already changes nothing.
+The same files may be given again: items, and events with a timestamp, that are known already change nothing.
 
 examples:
   python scripts/update.py runs/shop --events today.csv

@@ -138,6 +138,9 @@ def _products(items: pl.DataFrame, schema: GraphSchema) -> pl.DataFrame:
         column = None if name in others else as_declared(items[name], declared.get(name))
         if column is not None:
             extra[name] = column
+        elif name not in others:
+            kind = items.schema[name]
+            logger.warning("item column %r (%s) is no property: a schema that declares it may make it one", name, kind)
     if ID in extra:
         id_name = ID
         while id_name in items.columns:

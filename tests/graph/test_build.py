@@ -147,6 +147,13 @@ def test_build_relations_that_collide_are_kept_apart_and_logged(caplog: pytest.L
     assert f"made in -> MADE_IN, made-in -> {names['made-in']}" in caplog.text
 
 
+def test_build_says_which_item_columns_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    graph = graph_from_dataset(shop())
+    assert "image" not in graph.nodes["Product"].columns
+    assert "item column 'image' (List(Float32)) is no property" in caplog.text
+    assert "stock" not in caplog.text
+
+
 def test_build_extra_column_named_id_is_kept_beside_the_key() -> None:
     items = {"item_id": ["p1"], "id": ["7"], "id_": ["8"]}
     products = graph_from_dataset(Dataset(items=items, events={"user_id": ["u"], "item_id": ["p1"]})).nodes["Product"]

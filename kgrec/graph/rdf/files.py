@@ -125,7 +125,7 @@ def parse_rdf(path: str | os.PathLike[str], format: Format | None = None) -> Gra
         raise GraphError(f"{source}: can't be read ({error.strerror or error})") from error
     except BadSyntax as error:
         raise GraphError(f"{source}, line {error.lines + 1}: is no {chosen} ({_reason(error)})") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ParserError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, NameError, RecursionError, ParserError) as error:
         raise GraphError(f"{source}: is no {chosen} ({type(error).__name__}: {error})") from error
     return found
 

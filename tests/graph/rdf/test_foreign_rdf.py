@@ -176,6 +176,16 @@ def test_rdf_file_that_is_no_text_names_the_file(tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [("x.ttl", "@prefix x: <http://x/> .\nx:a x:b"), ("x.ttl", "@@@"), ("x.jsonld", "null"), ("x.jsonld", "7")],
+)
+def test_rdf_file_that_is_cut_off_or_holds_no_document_names_the_file(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(GraphError, match=name):
+        read_rdf(tmp_path / name)
+
+
+@pytest.mark.parametrize(
     "context", ["http://schema.org", "https://schema.org/", ["https://schema.org", {"x": "http://x/"}]]
 )
 def test_jsonld_file_with_schema_org_context_is_read_without_a_network(
