@@ -220,10 +220,10 @@ class RecommenderConfig:
 
 def _settings_text() -> str:
     """One entry for each setting, as a docstring lists parameters."""
-    lines = ["", "    Parameters", "    ----------"]
+    lines, default = ["", "    Parameters", "    ----------"], RecommenderConfig()
     for item in dataclasses.fields(RecommenderConfig):
         low, high = item.metadata["low"], item.metadata["high"]
-        value = item.default if item.default is not dataclasses.MISSING else item.default_factory()  # type: ignore[misc]
+        value = getattr(default, item.name)
         within = "" if low is None else f", {low:g} or more" if high is None else f", {low:g} to {high:g}"
         lines += [f"    {item.name} : {item.type}{within}, default {value!r}", f"        {item.metadata['meaning']}"]
     return "\n".join([*lines, "    "])
