@@ -19,10 +19,12 @@ def read_split(folder: Path, method: str, seed: int) -> tuple[kgrec.Dataset, kgr
 
 
 def run_script(main: Callable[[], None]) -> None:
-    """Call `main`; an error that kgrec raises on purpose ends with its message and status 1, without a traceback."""
+    """Call `main`; an error of kgrec's or the system's ends with its message and status 1, without a traceback."""
     try:
         main()
     except kgrec.KgrecError as error:
         sys.exit(f"error: {error}")
     except BrokenPipeError:  # the reader of a pipe left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # a folder that isn't there, a full disk
+        sys.exit(f"error: {error}")

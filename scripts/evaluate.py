@@ -33,6 +33,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="of the split (default: the one of the run)")
     parser.add_argument("--device", help="cpu, cuda, ... (default: CUDA when there)")
     args = parser.parse_args()
+    for file in (args.out, args.plot):
+        if file and not file.parent.is_dir():
+            parser.error(f"{file} can't be written: there is no folder {file.parent}")
 
     recommender = kgrec.KGRecommender.load(args.run, device=args.device)
     about = args.run / "run.json"

@@ -142,6 +142,18 @@ def test_recommend_prints_titles_and_reasons(trained: Path) -> None:
     assert [json.loads(line)["rank"] for line in lines] == [1, 2]
 
 
+def test_files_that_can_not_be_written_are_said_first(trained: Path, shop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "none" / "lists.csv"
+    printed = run("evaluate.py", trained, shop, "--split", "leave_last_out", "--out", out, status=2)
+    assert "there is no folder" in printed
+    file = tmp_path / "file"
+    file.write_text("mine")
+    printed = run("train.py", shop, "--split", "leave_last_out", "--out", file, status=1)
+    assert "error: [Errno 17] File exists" in printed
+    assert "Traceback" not in printed
+    assert file.read_text() == "mine"
+
+
 def test_load_and_inspect_graph_count_brands(shop: Path, tmp_path: Path) -> None:
     assert "Product" in run("load_graph.py", shop, "--path", tmp_path / "graph")
     question = "MATCH (p:Product)-[:HAS_BRAND]->(b) RETURN b.name AS brand, count(p) AS products ORDER BY brand"
