@@ -64,22 +64,22 @@ def _parse_declared(source: Source, column: Column, table: Table, findings: Find
     height = source.frame.height
     if column.name not in source.frame.columns:
         return pl.Series(column.name, [None], dtype=column.dtype).new_from_index(0, height)
-    raw = _without_blanks(source.frame[column.name])
+    raw = without_blanks(source.frame[column.name])
     match column.kind:
         case "id":
-            parsed = _parse_id(source, raw, findings)
+            parsed = parse_id(source, raw, findings)
         case "text" | "name" | "category" | "event":
             parsed = _parse_text(source, raw, column, findings)
         case "number" | "integer" | "flag":
             parsed = _parse_number(source, raw, column, table, findings)
         case "time":
-            parsed = _parse_time(source, raw, findings)
+            parsed = parse_seconds(source, raw, findings).floor().cast(pl.Int64)
         case "json":
             parsed = _parse_json(source, raw, findings)
     return parsed.rename(column.name)
 
 
-def _without_blanks(raw: pl.Series) -> pl.Series:
+def without_blanks(raw: pl.Series) -> pl.Series:
     """The same values; an empty string is a missing value, as it is in a CSV file."""
     if isinstance(raw.dtype, (pl.Categorical, pl.Enum)) or raw.dtype == pl.Null:
         raw = raw.cast(pl.String)
@@ -88,7 +88,8 @@ def _without_blanks(raw: pl.Series) -> pl.Series:
     return raw.fill_nan(None) if raw.dtype.is_float() else raw
 
 
-def _parse_id(source: Source, raw: pl.Series, findings: Findings) -> pl.Series:
+def parse_id(source: Source, raw: pl.Series, findings: Findings) -> pl.Series:
+    """Text and integers as text; anything else is noted, and null."""
     if raw.dtype == pl.String:
         return raw
     if raw.dtype.is_integer():
@@ -182,7 +183,8 @@ def _in_range(source: Source, numbers: pl.Series, column: Column, table: Table, 
     return numbers.set(outside, None)
 
 
-def _parse_time(source: Source, raw: pl.Series, findings: Findings) -> pl.Series:
+def parse_seconds(source: Source, raw: pl.Series, findings: Findings) -> pl.Series:
+    """Times as UTC epoch seconds with fractions; null where there is none or a bad one, which is noted."""
     clock, bad = parse_timestamps(raw)
     fault_rows(
         source,
@@ -203,7 +205,7 @@ def _parse_time(source: Source, raw: pl.Series, findings: Findings) -> pl.Series
     )
     if are_dates(clock):
         findings.fault(source.name, f"column {raw.name!r} holds dates like {raw.drop_nulls()[0]}: write 2014-07-21")
-    return clock.set(long, None).floor().cast(pl.Int64)
+    return clock.set(long, None)
 
 
 def _parse_json(source: Source, raw: pl.Series, findings: Findings) -> pl.Series:
@@ -227,7 +229,7 @@ def _parse_json(source: Source, raw: pl.Series, findings: Findings) -> pl.Series
 def _clock(source: Source) -> pl.Series:
     if c.TIMESTAMP not in source.frame.columns:
         return pl.Series(CLOCK, [None], dtype=pl.Float64).new_from_index(0, source.frame.height)
-    return parse_timestamps(_without_blanks(source.frame[c.TIMESTAMP]))[0].rename(CLOCK)
+    return parse_timestamps(without_blanks(source.frame[c.TIMESTAMP]))[0].rename(CLOCK)
 
 
 def _nulls(like: pl.Series, dtype: pl.DataType) -> pl.Series:

@@ -1,8 +1,8 @@
 """Which list is better? Arms by the hash of the user, rates with intervals, interleaving, off-policy estimates.
 
-Tables in, small results out; no model is seen. Users are the unit that is randomised, so every interval counts the rows
-of one user as one observation unless it says otherwise. Each name is imported on first use: `assign` alone, as a server
-wants it, loads no statistics.
+Tables in (polars, pandas, Arrow, dicts of columns), small results out; no model is seen. Users are the unit that is
+randomised, so every interval counts the rows of one user as one observation unless it says otherwise. Each name is
+imported on first use: `assign` alone, as a server wants it, loads no statistics.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from numbers import Integral
 
 import polars as pl
 
@@ -16,7 +17,7 @@ _HASHES = 2**64
 Arms = Mapping[str, float] | Sequence[str]
 
 
-def assign(user_ids: Iterable[str], arms: Arms = ("control", "treatment"), *, experiment: str) -> pl.DataFrame:
+def assign(user_ids: Iterable[str | int], arms: Arms = ("control", "treatment"), *, experiment: str) -> pl.DataFrame:
     """Put each user in an arm.
 
     Each arm draws a number for the user from a keyed hash, and the arm with the smallest -log(number) / share wins. So
@@ -25,8 +26,8 @@ def assign(user_ids: Iterable[str], arms: Arms = ("control", "treatment"), *, ex
 
     Parameters
     ----------
-    user_ids : iterable of str
-        A repeated id counts once.
+    user_ids : iterable of str or int
+        A list, or a column of polars, pandas or numpy. An integer is taken as its text; a repeated id counts once.
     arms : mapping of name to share, or sequence of names
         Shares are > 0 and relative to their sum; names alone get equal shares.
     experiment : str
@@ -42,7 +43,7 @@ def assign(user_ids: Iterable[str], arms: Arms = ("control", "treatment"), *, ex
     ConfigError
         If there are fewer than two arms, one twice, a share that is no number > 0, or no name of the experiment.
     DataError
-        If a user_id is missing or not text.
+        If a user_id is missing or neither text nor integer, or user_ids is a table.
 
     Examples
     --------
@@ -56,10 +57,13 @@ def assign(user_ids: Iterable[str], arms: Arms = ("control", "treatment"), *, ex
         raise ConfigError(f"assign: experiment is {experiment!r}, expected a name")
     if isinstance(user_ids, str):
         raise DataError(f"assign: user_ids is the text {user_ids!r}, expected a list of ids: [{user_ids!r}]")
-    users = list(dict.fromkeys(user_ids))
-    wrong = [user for user in users if not isinstance(user, str)]
+    if isinstance(user_ids, (Mapping, pl.LazyFrame)) or hasattr(user_ids, "columns"):
+        raise DataError(f"assign: user_ids is a table ({type(user_ids).__name__}); pass its column: table['user_id']")
+    ids = list(user_ids)
+    wrong = [user for user in ids if not isinstance(user, (str, Integral)) or isinstance(user, bool) or user == ""]
     if wrong:
-        raise DataError(f"assign: user_ids that are not text: {list_first(wrong)}; a number and its text hash apart")
+        raise DataError(f"assign: user_ids that are missing, or neither text nor integers: {list_first(wrong)}")
+    users = list(dict.fromkeys(map(str, ids)))
     keyed = {arm: (blake2b(key=_key(experiment, arm), digest_size=8), share) for arm, share in shares.items()}
     chosen = []
     for user in users:

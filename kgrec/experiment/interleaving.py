@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ import polars as pl
 from scipy import stats
 
 from kgrec.data import columns as c
+from kgrec.data.sources import Frame
 from kgrec.errors import ConfigError, DataError, list_first, not_whole, raise_faults
-from kgrec.experiment.checks import check_columns, check_level, check_numbers
+from kgrec.experiment.checks import between, check_level, read_table, zero_or_one
 
 _SIDES = ("first", "second")
 
@@ -59,8 +61,8 @@ def team_draft(first: Sequence[str], second: Sequence[str], k: int, draw: random
 
 
 def interleave(
-    first: pl.DataFrame,
-    second: pl.DataFrame,
+    first: Frame,
+    second: Frame,
     k: int = 10,
     *,
     names: tuple[str, str] = _SIDES,
@@ -70,7 +72,7 @@ def interleave(
 
     Parameters
     ----------
-    first, second : polars.DataFrame
+    first, second : frame, of any library or a dict of columns
         Columns user_id, item_id, rank, as `recommend` gives them.
     k : int
         Length of a list at most.
@@ -90,7 +92,7 @@ def interleave(
     ConfigError
         If k is not a whole number >= 1, the names are alike, or there is no name of the experiment.
     DataError
-        If a column is missing, or a list has an item twice.
+        If a column is missing, a value can't be, or a list has an item twice.
     """
     faults = not_whole(1, k=k)
     faults += [f"names are both {names[0]!r}"] if names[0] == names[1] else []
@@ -107,14 +109,15 @@ def interleave(
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _lists(frame: pl.DataFrame, side: str) -> dict[str, list[str]]:
+def _lists(frame: Frame, side: str) -> dict[str, list[str]]:
     what = f"interleave, {side} lists"
-    check_columns(frame, [c.USER_ID, c.ITEM_ID, c.RANK], what)
-    pairs = frame.select(c.USER_ID, c.ITEM_ID)
+    ranks = {c.RANK: (between(c.RANK, -math.inf), "finite numbers")}
+    table = read_table(frame, [c.USER_ID, c.ITEM_ID], what, ranks)
+    pairs = table.select(c.USER_ID, c.ITEM_ID)
     twice = pairs.filter(pairs.is_duplicated()).unique(maintain_order=True)
     if twice.height:
         raise DataError(f"{what}: more than one row for {list_first(twice.rows())}")
-    ranked = frame.sort(c.USER_ID, c.RANK).group_by(c.USER_ID, maintain_order=True).agg(c.ITEM_ID)
+    ranked = table.sort(c.USER_ID, c.RANK).group_by(c.USER_ID, maintain_order=True).agg(c.ITEM_ID)
     return dict(ranked.iter_rows())
 
 
@@ -155,14 +158,12 @@ class InterleavingResult:
         )
 
 
-def interleaving_test(
-    shown: pl.DataFrame, *, names: tuple[str, str] = _SIDES, level: float = 0.95
-) -> InterleavingResult:
+def interleaving_test(shown: Frame, *, names: tuple[str, str] = _SIDES, level: float = 0.95) -> InterleavingResult:
     """Credit each click to who chose the item, and hold the users' preferences against a fair coin.
 
     Parameters
     ----------
-    shown : polars.DataFrame
+    shown : frame, of any library or a dict of columns
         Columns user_id, arm (as `interleave` gives it) and label (1 = clicked); a user's lists count together.
     names : (str, str)
         As given to `interleave`.
@@ -185,13 +186,12 @@ def interleaving_test(
     """
     what = "interleaving test"
     check_level(level, what)
-    check_columns(shown, [c.USER_ID, c.ARM, c.LABEL], what)
-    check_numbers(shown, {c.LABEL: (pl.col(c.LABEL).cast(pl.Float64).is_in([0.0, 1.0]), "0 or 1")}, what)
-    strange = shown.filter(~pl.col(c.ARM).is_in(names))[c.ARM].unique().sort()
+    rows = read_table(shown, [c.USER_ID, c.ARM], what, zero_or_one(c.LABEL))
+    strange = rows.filter(~pl.col(c.ARM).is_in(names))[c.ARM].unique().sort()
     if len(strange):
         raise DataError(f"{what}: arms {list_first(strange)}, expected {names[0]!r} or {names[1]!r}")
     sign = pl.when(pl.col(c.ARM) == names[0]).then(1).otherwise(-1)
-    balance = shown.group_by(c.USER_ID).agg((sign * pl.col(c.LABEL).cast(pl.Int64)).sum().alias("balance"))["balance"]
+    balance = rows.group_by(c.USER_ID).agg((sign * pl.col(c.LABEL).cast(pl.Int64)).sum().alias("balance"))["balance"]
     wins, losses = int((balance > 0).sum()), int((balance < 0).sum())
     ties = len(balance) - wins - losses
     if not wins + losses:

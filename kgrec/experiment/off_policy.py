@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
+from kgrec.data.sources import Frame
 from kgrec.errors import ConfigError, DataError, raise_faults
-from kgrec.experiment.checks import between, check_columns, check_level, check_numbers
+from kgrec.experiment.checks import between, check_level, read_table
 from kgrec.experiment.ratios import Ratio
 
 Estimator = Literal["ips", "snips", "doubly_robust"]
@@ -74,7 +75,7 @@ class PolicyValue:
 
 
 def policy_value(
-    impressions: pl.DataFrame,
+    impressions: Frame,
     estimator: Estimator = "snips",
     *,
     reward: str = c.LABEL,
@@ -92,7 +93,7 @@ def policy_value(
 
     Parameters
     ----------
-    impressions : polars.DataFrame
+    impressions : frame, of any library or a dict of columns
         One row each time something was shown: the reward, propensity (probability that the logging policy showed it, in
         (0, 1]), target_propensity (that the target policy would have, in [0, 1]); for "doubly_robust" also
         reward_prediction (a model's, of what was shown) and target_reward_prediction (its mean under the target
@@ -126,13 +127,13 @@ def policy_value(
 
     Source: Horvitz and Thompson 1952 (IPS); Swaminathan and Joachims 2015 (SNIPS); Dudík, Langford and Li 2011 (DR).
     """
-    _check(impressions, estimator, reward, clip, cluster, level)
-    column = {name: impressions[name].cast(pl.Float64).to_numpy() for name in _columns(estimator, reward)}
+    rows = _read(impressions, estimator, reward, clip, cluster, level)
+    column = {name: rows[name].cast(pl.Float64).to_numpy() for name in _columns(estimator, reward)}
     raw = column[c.TARGET_PROPENSITY] / column[c.PROPENSITY]
     weight = raw if clip is None else np.minimum(raw, clip)
     if not weight.any():
         raise DataError("policy value: the target policy would have shown none of the rows: there is nothing to go by")
-    ratio = _ratio(column, estimator, reward, weight, None if cluster is None else impressions[cluster])
+    ratio = _ratio(column, estimator, reward, weight, None if cluster is None else rows[cluster])
     low, high = ratio.interval(level)
     return PolicyValue(
         estimator,
@@ -181,9 +182,9 @@ def _columns(estimator: Estimator, reward: str) -> list[str]:
     return [reward, c.PROPENSITY, c.TARGET_PROPENSITY, *model]
 
 
-def _check(
-    rows: pl.DataFrame, estimator: Estimator, reward: str, clip: float | None, cluster: str | None, level: float
-) -> None:
+def _read(
+    frame: Frame, estimator: Estimator, reward: str, clip: float | None, cluster: str | None, level: float
+) -> pl.DataFrame:
     what = "policy value"
     check_level(level, what)
     faults = []
@@ -193,11 +194,10 @@ def _check(
         faults.append(f"clip is {clip!r}, expected a number > 0 or None")
     raise_faults(ConfigError, what, faults)
     columns = _columns(estimator, reward)
-    check_columns(rows, columns if cluster is None else [*columns, cluster], what)
     ranges = {name: (between(name, -math.inf), "finite numbers") for name in columns}
     ranges[c.PROPENSITY] = (
         between(c.PROPENSITY, 0, 1, low_too=False),
         "probabilities in (0, 1]: what was shown had a chance to be shown",
     )
     ranges[c.TARGET_PROPENSITY] = (between(c.TARGET_PROPENSITY, 0, 1), "probabilities in [0, 1]")
-    check_numbers(rows, ranges, what)
+    return read_table(frame, [] if cluster is None else [cluster], what, ranges)

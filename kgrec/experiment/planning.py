@@ -11,9 +11,10 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from kgrec.data import columns as c
+from kgrec.data.sources import Frame
 from kgrec.errors import ConfigError, DataError, list_first, raise_faults
 from kgrec.experiment.assignment import Arms, arm_shares
-from kgrec.experiment.checks import check_columns
+from kgrec.experiment.checks import read_table
 from kgrec.experiment.rates import Rate, check_one_arm_each
 
 SUSPICIOUS = 0.001  # p-value below which the shares of users are taken to be wrong (Fabijan et al. 2019)
@@ -46,12 +47,12 @@ class SampleRatio:
         return f"users: {counts}; p = {self.p_value:.3g}, {verdict}"
 
 
-def sample_ratio(rows: pl.DataFrame, arms: Arms) -> SampleRatio:
+def sample_ratio(rows: Frame, arms: Arms) -> SampleRatio:
     """Whether the arms have the shares of users that were asked for (sample ratio mismatch).
 
     Parameters
     ----------
-    rows : polars.DataFrame
+    rows : frame, of any library or a dict of columns
         Columns user_id, arm; a user may have many rows. Best the users that were seen, not those that `assign` named:
         what is looked for is an arm that loses users on the way.
     arms : as `assign` takes them
@@ -72,9 +73,9 @@ def sample_ratio(rows: pl.DataFrame, arms: Arms) -> SampleRatio:
     Source: Fabijan et al. 2019, "Diagnosing sample ratio mismatch in online controlled experiments".
     """
     shares = arm_shares(arms)
-    check_columns(rows, [c.USER_ID, c.ARM], "sample ratio")
-    check_one_arm_each(rows, "sample ratio")
-    counted = dict(rows.group_by(c.ARM).agg(pl.col(c.USER_ID).n_unique()).iter_rows())
+    table = read_table(rows, [c.USER_ID, c.ARM], "sample ratio")
+    check_one_arm_each(table, "sample ratio")
+    counted = dict(table.group_by(c.ARM).agg(pl.col(c.USER_ID).n_unique()).iter_rows())
     unknown = sorted(set(counted) - set(shares))
     if unknown:
         raise DataError(

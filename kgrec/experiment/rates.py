@@ -10,8 +10,9 @@ import polars as pl
 from scipy.optimize import brentq
 
 from kgrec.data import columns as c
+from kgrec.data.sources import Frame
 from kgrec.errors import ConfigError, DataError, list_first
-from kgrec.experiment.checks import between, check_columns, check_level, check_numbers
+from kgrec.experiment.checks import between, check_level, read_table
 from kgrec.experiment.ratios import Ratio
 
 _SMALLEST = 1e-12  # p-values below are not told apart
@@ -79,7 +80,7 @@ class Rate:
 
 
 def arm_rates(
-    rows: pl.DataFrame,
+    rows: Frame,
     numerator: str = c.LABEL,
     denominator: str | None = None,
     *,
@@ -90,7 +91,7 @@ def arm_rates(
 
     Parameters
     ----------
-    rows : polars.DataFrame
+    rows : frame, of any library or a dict of columns
         Columns user_id, arm and those named; as many rows of a user as there are. No user is in two arms.
     numerator : str
         Numbers >= 0, such as label (0/1).
@@ -124,11 +125,11 @@ def arm_rates(
     """
     check_level(level, "arm rates")
     named = [numerator] if denominator is None else [numerator, denominator]
-    check_columns(rows, [c.USER_ID, c.ARM, *named], "arm rates")
-    check_numbers(rows, {name: (between(name, 0), "numbers >= 0") for name in named}, "arm rates")
-    check_one_arm_each(rows, "arm rates")
+    ranges = {name: (between(name, 0), "numbers >= 0") for name in named}
+    table = read_table(rows, [c.USER_ID, c.ARM], "arm rates", ranges)
+    check_one_arm_each(table, "arm rates")
     below = pl.lit(1.0) if denominator is None else pl.col(denominator).cast(pl.Float64)
-    each = rows.select(c.USER_ID, c.ARM, pl.col(numerator).cast(pl.Float64).alias(_ABOVE), below.alias(_BELOW))
+    each = table.select(c.USER_ID, c.ARM, pl.col(numerator).cast(pl.Float64).alias(_ABOVE), below.alias(_BELOW))
     is_share = bool((each[_ABOVE] <= each[_BELOW]).all())
     users = each.group_by(c.ARM, c.USER_ID).agg(pl.col(_ABOVE, _BELOW).sum()).sort(c.ARM, c.USER_ID)
     name = metric or (numerator if denominator is None else f"{numerator} per {denominator}")

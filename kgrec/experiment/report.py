@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from kgrec.data import columns as c
+from kgrec.data.sources import Frame
 from kgrec.errors import DataError, list_first
 from kgrec.experiment.assignment import Arms
-from kgrec.experiment.checks import check_columns
+from kgrec.experiment.checks import read_table, to_table, zero_or_one
 from kgrec.experiment.planning import SampleRatio, sample_ratio
 from kgrec.experiment.rates import Comparison, Rate, arm_rates, check_one_arm_each, compare
 from kgrec.experiment.sequential import SequentialTest, sequential_test
@@ -63,9 +64,9 @@ class ABReport:
 
 
 def ab_report(
-    impressions: pl.DataFrame,
-    assignment: pl.DataFrame,
-    events: pl.DataFrame | None = None,
+    impressions: Frame,
+    assignment: Frame,
+    events: Frame | None = None,
     *,
     control: str = "control",
     shares: Arms | None = None,
@@ -75,12 +76,13 @@ def ab_report(
 
     Parameters
     ----------
-    impressions : polars.DataFrame
-        Columns user_id, label (1 = clicked), and timestamp where the rows are not in order of time; converted (0/1) for
-        the conversion rate, if `events` don't say it.
-    assignment : polars.DataFrame
+    impressions : frame, of any library or a dict of columns
+        Columns user_id (text or integers), label (1 = clicked, else 0), and timestamp where the rows are not in order
+        of time: UTC epoch seconds, text ISO 8601, or datetimes; item_id and timestamp with `events`, or converted (0/1)
+        for the conversion rate without.
+    assignment : frame
         Columns user_id, arm, as `assign` gives them.
-    events : polars.DataFrame, optional
+    events : frame, optional
         Columns user_id, item_id, event, timestamp: the purchases make `converted` (`with_conversions`).
     control : str
         The arm that the others are held against.
@@ -107,14 +109,17 @@ def ab_report(
         print(ab_report(shown, assign(shown["user_id"], experiment="nothing new"), dataset.events))
     """
     what = "A/B report"
-    check_columns(assignment, [c.USER_ID, c.ARM], f"{what}, assignment")
-    check_columns(impressions, [c.USER_ID, c.LABEL], f"{what}, impressions")
-    check_one_arm_each(assignment, what)
-    arms = assignment[c.ARM].unique().sort().to_list()
+    assigned = read_table(assignment, [c.USER_ID, c.ARM], f"{what}, assignment")
+    shown = to_table(impressions, f"{what}, impressions")
+    time = [c.TIMESTAMP] if c.TIMESTAMP in shown.columns else []
+    flags = [c.LABEL, c.CONVERTED] if events is None and c.CONVERTED in shown.columns else [c.LABEL]
+    shown = read_table(shown, [c.USER_ID, *time], f"{what}, impressions", zero_or_one(*flags))
+    check_one_arm_each(assigned, what)
+    arms = assigned[c.ARM].unique().sort().to_list()
     if control not in arms:
         raise DataError(f"{what}: no user is in the control arm {control!r}; the arms are {list_first(arms)}")
-    shown = impressions if events is None else with_conversions(impressions, events)
-    pairs = assignment.select(c.USER_ID, c.ARM).unique()
+    shown = shown if events is None else with_conversions(shown, events)
+    pairs = assigned.select(c.USER_ID, c.ARM).unique()
     rows = shown.drop(c.ARM, strict=False).join(pairs, on=c.USER_ID, how="inner", maintain_order="left")
     rates = {(CTR, arm): rate for arm, rate in arm_rates(rows, metric=CTR, level=level).items()}
     if c.CONVERTED in rows.columns:
@@ -129,44 +134,51 @@ def ab_report(
         rates,
         tuple(compare(rates[metric, control], rate) for (metric, arm), rate in rates.items() if arm != control),
         {arm: sequential_test(rows, control, arm, level=level) for arm in others},
-        impressions.height - rows.height,
+        shown.height - rows.height,
     )
 
 
-def with_conversions(impressions: pl.DataFrame, events: pl.DataFrame, within: int = ATTRIBUTED_WITHIN) -> pl.DataFrame:
+def with_conversions(impressions: Frame, events: Frame, within: int = ATTRIBUTED_WITHIN) -> pl.DataFrame:
     """Add `converted`: whether a purchase of the item by the user followed the click on it.
 
     A purchase counts for the latest clicked impression of that item before it, so no purchase counts twice.
 
     Parameters
     ----------
-    impressions : polars.DataFrame
-        Columns user_id, item_id, timestamp (UTC epoch seconds), label.
-    events : polars.DataFrame
-        Columns user_id, item_id, event, timestamp.
+    impressions : frame, of any library or a dict of columns
+        Columns user_id, item_id (text or integers), timestamp (UTC epoch seconds, text ISO 8601, or datetimes), label
+        (1 = clicked, else 0).
+    events : frame
+        Columns user_id, item_id, event, timestamp; the two tables may write ids and times in different ways.
     within : int
         Seconds from impression to purchase, at most.
+
+    Returns
+    -------
+    polars.DataFrame
+        The impressions as given, and converted (0/1).
 
     Raises
     ------
     DataError
-        If a column is missing, or a value in one.
+        If a column is missing, or a value in one is, or can't be.
 
     Examples
     --------
     >>> shown = {"user_id": ["u"] * 3, "item_id": [*"aab"], "timestamp": [10, 20, 20], "label": [1, 1, 0]}
     >>> bought = {"user_id": ["u"] * 2, "item_id": [*"ab"], "timestamp": [30, 30], "event": ["purchase"] * 2}
-    >>> with_conversions(pl.DataFrame(shown), pl.DataFrame(bought))["converted"].to_list()
+    >>> with_conversions(shown, bought)["converted"].to_list()
     [0, 1, 0]
     """
-    check_columns(impressions, [c.USER_ID, c.ITEM_ID, c.TIMESTAMP, c.LABEL], "conversions, impressions")
-    check_columns(events, [c.USER_ID, c.ITEM_ID, c.EVENT, c.TIMESTAMP], "conversions, events")
-    pair = [c.USER_ID, c.ITEM_ID]
-    numbered = impressions.with_row_index(_ROW)
-    clicks = numbered.filter(pl.col(c.LABEL) == 1).select(*pair, c.TIMESTAMP, _ROW).sort(c.TIMESTAMP)
-    bought = events.filter(pl.col(c.EVENT) == "purchase").select(*pair, c.TIMESTAMP).sort(c.TIMESTAMP)
+    what, pair, seconds = "conversions", [c.USER_ID, c.ITEM_ID], pl.col(c.TIMESTAMP).cast(pl.Float64)
+    given = to_table(impressions, f"{what}, impressions")
+    shown = read_table(given, [*pair, c.TIMESTAMP], f"{what}, impressions", zero_or_one(c.LABEL))
+    log = read_table(events, [*pair, c.EVENT, c.TIMESTAMP], f"{what}, events")
+    numbered = shown.select(*pair, seconds, pl.col(c.LABEL).cast(pl.Float64)).with_row_index(_ROW)
+    clicks = numbered.filter(pl.col(c.LABEL) == 1).drop(c.LABEL).sort(c.TIMESTAMP)
+    bought = log.filter(pl.col(c.EVENT) == "purchase").select(*pair, seconds).sort(c.TIMESTAMP)
     credited = bought.join_asof(
         clicks, on=c.TIMESTAMP, by=pair, strategy="backward", tolerance=within, check_sortedness=False
     )
     followed = numbered[_ROW].is_in(credited[_ROW].drop_nulls().unique().implode())
-    return impressions.with_columns(followed.cast(pl.Int8).alias(c.CONVERTED))
+    return given.with_columns(followed.cast(pl.Int8).alias(c.CONVERTED))

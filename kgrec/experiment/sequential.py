@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
+from kgrec.data.sources import Frame
 from kgrec.errors import ConfigError, DataError, list_first, raise_faults
-from kgrec.experiment.checks import between, check_columns, check_level, check_numbers
+from kgrec.experiment.checks import between, check_level, read_table, to_table
 from kgrec.experiment.rates import check_one_arm_each
 
 FEWEST_USERS = 50  # of each arm, before the first look: the normal approximation wants some
@@ -24,10 +25,10 @@ class SequentialTest:
     Attributes
     ----------
     looks : polars.DataFrame
-        One row a look, in order: `rows` seen so far, `timestamp` where the table has it, control, treatment (their
-        rates), difference (treatment - control), standard_error, low, high, p_value (the smallest so far: always
-        valid). The intervals of all looks hold the true difference together, with probability `level`. Looks before
-        each arm has 50 users and 20 events have no interval (-inf to inf).
+        One row a look, in order: `rows` seen so far, `timestamp` (UTC epoch seconds) where the table has it, control,
+        treatment (their rates), difference (treatment - control), standard_error, low, high, p_value (the smallest so
+        far: always valid). The intervals of all looks hold the true difference together, with probability `level`.
+        Looks before each arm has 50 users and 20 events have no interval (-inf to inf).
     decided_after : int or None
         The rows after which the interval first left out 0.
     """
@@ -56,7 +57,7 @@ class SequentialTest:
 
 
 def sequential_test(
-    rows: pl.DataFrame,
+    rows: Frame,
     control: str,
     treatment: str,
     numerator: str = c.LABEL,
@@ -73,9 +74,10 @@ def sequential_test(
 
     Parameters
     ----------
-    rows : polars.DataFrame
-        Columns user_id, arm and those named; in the order of timestamp, if there is such a column, else as they are.
-        Rows of one time are one look. Rows of other arms are left out.
+    rows : frame, of any library or a dict of columns
+        Columns user_id, arm and those named; in the order of timestamp (UTC epoch seconds, text ISO 8601, or
+        datetimes), if there is such a column, else as they are. Rows of one time are one look. Rows of other arms are
+        left out.
     control, treatment : str
         Names of arms.
     numerator, denominator : str
@@ -130,18 +132,19 @@ def sequential_test(
     return SequentialTest(looks, level, control, treatment, int(decided[0]) if len(decided) else None)
 
 
-def _ordered(rows: pl.DataFrame, arms: tuple[str, str], columns: list[str]) -> pl.DataFrame:
+def _ordered(rows: Frame, arms: tuple[str, str], columns: list[str]) -> pl.DataFrame:
     """The rows of the two arms in order of time, checked."""
     what = "sequential test"
-    time = [c.TIMESTAMP] if c.TIMESTAMP in rows.columns else []
-    check_columns(rows, [c.USER_ID, c.ARM, *columns, *time], what)
-    check_numbers(rows, {name: (between(name, 0), "numbers >= 0") for name in columns}, what)
-    found = rows[c.ARM].unique().sort()
+    table = to_table(rows, what)
+    time = [c.TIMESTAMP] if c.TIMESTAMP in table.columns else []
+    ranges = {name: (between(name, 0), "numbers >= 0") for name in columns}
+    table = read_table(table, [c.USER_ID, c.ARM, *time], what, ranges)
+    found = table[c.ARM].unique().sort()
     absent = [arm for arm in arms if arm not in found]
     if absent:
         raise DataError(f"{what}: no row of arm {list_first(absent)}; the table has {list_first(found)}")
     raise_faults(ConfigError, what, [f"control and treatment are both {arms[0]!r}"] if arms[0] == arms[1] else [])
-    chosen = rows.filter(pl.col(c.ARM).is_in(arms))
+    chosen = table.filter(pl.col(c.ARM).is_in(arms))
     check_one_arm_each(chosen, what)
     return chosen.sort(c.TIMESTAMP, maintain_order=True) if time else chosen
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
+import numpy as np
+import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from scipy import stats
 
@@ -92,7 +96,20 @@ def test_assign_without_a_name_of_the_experiment_is_a_config_error() -> None:
         assign(["u"], experiment="")
 
 
-@pytest.mark.parametrize("ids", [[1, 2], ["a", None], "abc"])
-def test_assign_of_ids_that_are_not_text_is_a_data_error(ids: object) -> None:
+@pytest.mark.parametrize(
+    "ids", [[1, 2, 2], ["1", 2, "2"], np.array([1, 2]), pl.Series([1, 2], dtype=pl.UInt8), pd.Series([1, 2])]
+)
+def test_assign_of_integers_is_that_of_their_text(ids: object) -> None:
+    assert assign(ids, experiment="x").equals(assign(["1", "2"], experiment="x"))
+
+
+@pytest.mark.parametrize("table", [pl.DataFrame, pl.LazyFrame, pd.DataFrame, pa.table, dict])
+def test_assign_of_a_table_is_a_data_error(table: Callable) -> None:
+    with pytest.raises(DataError, match=r"user_ids is a table \(\w+\); pass its column"):
+        assign(table({"user_id": ["u"]}), experiment="x")
+
+
+@pytest.mark.parametrize("ids", [[1.0, 2.0], [True], ["a", None], ["a", ""], pd.Series([1, None]), "abc"])
+def test_assign_of_ids_that_are_neither_text_nor_integers_is_a_data_error(ids: object) -> None:
     with pytest.raises(DataError, match="assign"):
         assign(ids, experiment="x")

@@ -96,6 +96,14 @@ def clicks(shown: pl.DataFrame, liked: str, seed: int) -> pl.DataFrame:
     return shown.with_columns(pl.Series("label", (rng.random(shown.height) < chance) * 1))
 
 
+def test_interleave_takes_ids_as_integers_and_no_rank_that_is_text() -> None:
+    first = {"user_id": [1, 1], "item_id": [5, 6], "rank": [2, 1]}
+    found = interleave(first, {"user_id": ["1"], "item_id": ["6"], "rank": [1]}, experiment="x")
+    assert found.select("user_id", "item_id", "rank").rows() == [("1", "6", 1), ("1", "5", 2)]
+    with pytest.raises(DataError, match="column 'rank' is of type String, expected finite numbers"):
+        interleave(first | {"rank": ["10", "9"]}, first, experiment="x")
+
+
 def test_interleaving_test_of_rankers_equally_good_is_fair_over_many_runs() -> None:
     """200 runs of 60 users each, the same likes in both lists: 95% intervals hold one half, however position moves the
     clicks."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +65,83 @@ def test_ab_report_by_hand() -> None:
     assert found.sample_ratio.users == {"control": 2, "new": 2}
     assert found.rows_left_out == 1
     assert str(found).endswith("1 impressions of users without an arm are left out")
+
+
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+FORMS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
+    "seconds": lambda seconds: seconds,
+    "fractions": lambda seconds: seconds.cast(pl.Float64) + 0.25,
+    "datetimes": lambda seconds: pl.from_epoch(seconds),
+    "zoned": lambda seconds: pl.from_epoch(seconds).dt.cast_time_unit("ns").dt.replace_time_zone("UTC"),
+    "text": lambda seconds: pl.from_epoch(seconds).dt.to_string("%Y-%m-%dT%H:%M:%SZ"),
+    "digits": lambda seconds: seconds.cast(pl.String),
+}
+
+
+@pytest.mark.parametrize("of_events", FORMS)
+@pytest.mark.parametrize("of_shown", FORMS)
+def test_conversions_are_the_same_whatever_form_either_table_writes_times_in(of_shown: str, of_events: str) -> None:
+    """Bought a minute after the click on a, and a day and a minute after that on b."""
+    second = int(START.timestamp())
+    shown = pl.DataFrame({"user_id": "u", "item_id": [*"ab"], "timestamp": [second, second], "label": [1, 1]})
+    bought = pl.DataFrame(
+        {"user_id": "u", "item_id": [*"ab"], "timestamp": [second + 60, second + 86_460], "event": "purchase"}
+    )
+    shown, bought = (
+        table.with_columns(FORMS[form](pl.col("timestamp"))) for table, form in ((shown, of_shown), (bought, of_events))
+    )
+    found = with_conversions(shown, bought)
+    assert found["converted"].to_list() == [1, 0]
+    assert found.drop("converted").equals(shown)
+    rates = ab_report(shown, ASSIGNED, bought).rates
+    assert rates["CVR", "control"].events == 1
+
+
+def test_ab_report_of_milliseconds_is_a_data_error() -> None:
+    late = SHOWN.with_columns(pl.col("timestamp") + 1_700_000_000_000)
+    with pytest.raises(DataError, match=r"impressions: 1 fault\n  - 6 rows with a timestamp that looks like millisec"):
+        ab_report(late, ASSIGNED)
+    bought = pl.DataFrame({"user_id": ["w"], "item_id": ["c"], "timestamp": [1.7e12], "event": ["purchase"]})
+    with pytest.raises(DataError, match=r"conversions, events: 1 fault\n  - 1 row with a timestamp that looks like"):
+        ab_report(SHOWN, ASSIGNED, bought)
+
+
+def test_ab_report_joins_ids_given_as_integers_and_as_text() -> None:
+    """Shown as integers, assigned and bought as text: a click each, of which the control's was bought."""
+    shown = {"user_id": [1, 2], "item_id": [7, 8], "timestamp": [10, 20], "label": [True, True]}
+    bought = {"user_id": ["1"], "item_id": ["7"], "timestamp": [30], "event": ["purchase"]}
+    found = ab_report(shown, {"user_id": ["1", "2"], "arm": ["control", "new"]}, bought)
+    assert {key: rate.value for key, rate in found.rates.items()} == {
+        ("CTR", "control"): 1.0,
+        ("CTR", "new"): 1.0,
+        ("CVR", "control"): 1.0,
+        ("CVR", "new"): 0.0,
+    }
+    assert found.rows_left_out == 0
+
+
+def test_ab_report_of_ids_that_are_floats_is_a_data_error() -> None:
+    with pytest.raises(DataError, match="assignment: 1 fault\n  - column 'user_id' holds floating-point numbers"):
+        ab_report(SHOWN, {"user_id": [1.0, 2.0], "arm": ["control", "new"]})
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("label", [1, 0, 2, 0, 0, 0], r"1 row of column 'label': expected 0 or 1 \(row 2: 2\)"),
+        ("label", ["1", "0", "no", "0", "0", "0"], "column 'label' is of type String, expected 0 or 1"),
+        ("converted", [1, 0, 2, 0, 0, 0], "1 row of column 'converted': expected 0 or 1"),
+    ],
+)
+def test_ab_report_of_a_label_that_is_neither_0_nor_1_is_a_data_error(column: str, values: list, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        ab_report(SHOWN.with_columns(pl.Series(column, values)), ASSIGNED)
+
+
+def test_with_conversions_of_a_bad_label_is_a_data_error() -> None:
+    bought = {"user_id": ["w"], "item_id": ["c"], "timestamp": [45], "event": ["purchase"]}
+    with pytest.raises(DataError, match="conversions, impressions: 1 fault\n  - 6 rows of column 'label'"):
+        with_conversions(SHOWN.with_columns(label=2), bought)
 
 
 def test_ab_report_without_events_has_click_rates_alone() -> None:

@@ -99,6 +99,22 @@ def test_sequential_test_goes_by_time_and_counts_one_time_as_one_look() -> None:
     assert found["difference"].to_numpy() == pytest.approx(plain["difference"].to_numpy()[9::10], nan_ok=True)
 
 
+def test_sequential_test_reads_times_as_dataset_does() -> None:
+    """One time written in two zones is one look; times are in order, not their text."""
+    rows = pl.DataFrame(
+        {
+            "user_id": [*"uvwx"],
+            "arm": ["control", "treatment"] * 2,
+            "label": [1, 0, 0, 1],
+            "timestamp": ["1970-01-01T00:02:00Z", "1970-01-01T01:02:00+01:00", "60", "1970-01-02"],
+        }
+    )
+    looks = sequential_test(rows, "control", "treatment").looks
+    assert looks.select("rows", "timestamp").rows() == [(1, 60.0), (3, 120.0), (4, 86_400.0)]
+    with pytest.raises(DataError, match="4 rows with a timestamp that looks like milliseconds"):
+        sequential_test(rows.with_columns(timestamp=1_700_000_000_000), "control", "treatment")
+
+
 def test_sequential_test_leaves_other_arms_out() -> None:
     rows = stream(np.random.default_rng(5), 600, 3000, rate=0.2)
     other = rows.head(50).with_columns(arm=pl.lit("third"), user_id=pl.format("other {}", "user_id"))
