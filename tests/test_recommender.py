@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import torch
@@ -264,6 +266,19 @@ def test_recommender_before_fit_says_so() -> None:
         (lambda rec: rec.explain("u00", "zzz"), "unknown item_ids 'zzz'"),
         (lambda rec: rec.explain("nobody", "i00"), "unknown user_id 'nobody'"),
         (lambda rec: rec.predict_click(pl.DataFrame({"user": ["a"]})), "missing columns"),
+        (lambda rec: rec.predict_click(("u01", "i01")), "'u01', 'i01' found, expected a list of pairs"),
+        (lambda rec: rec.predict_click(["u01", "i01"]), "'u01', 'i01' found, expected a list of pairs"),
+        (lambda rec: rec.predict_click([("u01",)]), "expected a list of pairs"),
+        (lambda rec: rec.predict_click([("u01", None)]), "item_id holds nothing in place 0"),
+        (lambda rec: rec.predict_click({"user_id": [13.0], "item_id": [1]}), "'user_id' holds floating-point numbers"),
+        (lambda rec: rec.predict_click(3), "pairs can't be taken as a table"),
+        (lambda rec: rec.recommend([1, "u01"]), "user_ids holds values of the types int, str"),
+        (lambda rec: rec.recommend(5), "user_ids is 5, expected a list of ids"),
+        (lambda rec: rec.recommend(["u01"], exclude=[1.5]), "exclude holds floating-point numbers"),
+        (lambda rec: rec.recommend(["u01"], filters="price"), "filters is 'price', expected a mapping"),
+        (lambda rec: rec.explain(13.0, "i00"), "user_id holds floating-point numbers"),
+        (lambda rec: rec.profile(13), "unknown user_id '13'"),
+        (lambda rec: rec.search("thing", user_id=13.0), "user_id holds floating-point numbers"),
     ],
 )
 def test_recommender_on_bad_input_raises_one_clear_error(
@@ -271,6 +286,28 @@ def test_recommender_on_bad_input_raises_one_clear_error(
 ) -> None:
     with pytest.raises((ConfigError, DataError, UnknownIdError), match=message):
         call(fitted)  # type: ignore[operator]
+
+
+def test_integer_ids_are_read_as_text_everywhere() -> None:
+    events = pl.DataFrame({"user_id": np.arange(40) // 4, "item_id": (np.arange(40) * 5 + np.arange(40) // 4) % 12})
+    shop = kgrec.Dataset(items={"item_id": np.arange(12), "title": ["thing"] * 12}, events=events)
+    rec = kgrec.KGRecommender(dataclasses.replace(SMALL, epochs=1), device="cpu").fit(shop)
+    assert_frame_equal(rec.recommend(np.array([3, 1]), k=2), rec.recommend(["3", "1"], k=2))
+    assert_frame_equal(rec.recommend(histories=[[1, 2]], k=2), rec.recommend(histories=[["1", "2"]], k=2))
+    assert_frame_equal(rec.recommend(histories={"s": [1, 2]}, k=2), rec.recommend(histories={"s": ["1", "2"]}, k=2))
+    few = {"candidates": range(6), "exclude": [2]}
+    as_text = {name: [str(item) for item in ids] for name, ids in few.items()}
+    assert_frame_equal(rec.recommend([1], **few), rec.recommend(["1"], **as_text))  # type: ignore[arg-type]
+    assert_frame_equal(rec.similar_items([3]), rec.similar_items(["3"]))
+    assert rec.explain(3, 1).to_dict() == rec.explain("3", "1").to_dict()  # type: ignore[arg-type]
+    assert_frame_equal(rec.profile(3), rec.profile("3"))  # type: ignore[arg-type]
+    assert_frame_equal(rec.search("thing", user_id=3), rec.search("thing", user_id="3"))  # type: ignore[arg-type]
+    assert_frame_equal(rec.predict_click([(3, 1)]), rec.predict_click([("3", "1")]))
+    assert_frame_equal(rec.predict_click(np.array([[3, 1]])), rec.predict_click([("3", "1")]))
+    assert rec.predict_click(pd.DataFrame({"user_id": [], "item_id": []}, dtype=float)).height == 0
+    lazy = rec.predict_click(pl.LazyFrame({"user_id": [3], "item_id": [1]}))
+    assert lazy.select("user_id", "item_id").rows() == [(3, 1)]
+    assert lazy["click_probability"].to_list() == rec.predict_click([("3", "1")])["click_probability"].to_list()
 
 
 def test_config_out_of_range_lists_every_fault() -> None:
@@ -303,6 +340,10 @@ def test_recommend_leaves_out_what_is_excluded_or_filtered(fitted: kgrec.KGRecom
     assert set(lists["item_id"]) == {"i02", "i04"}  # prices 3 and 5
     with pytest.raises(UnknownIdError, match="exclude"):
         fitted.recommend(exclude=["no such item"])
+    alone = fitted.recommend(["u00"], exclude=["i00"], candidates=["i00", "i01"])
+    for lenient in ("skip", "cold_start"):
+        found = fitted.recommend(["u00"], exclude=["i00", "zz"], candidates=["i00", "i01", "zz"], on_unknown=lenient)
+        assert_frame_equal(found, alone)
 
 
 def test_recommend_with_diversity_starts_alike_and_mixes_the_colours(fitted: kgrec.KGRecommender) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
@@ -121,11 +121,11 @@ def from_frames(tables: Mapping[str, Frame | Mapping[str, Frame] | None], findin
     sources: dict[str, Source | None] = {}
     for key, frame in _flattened(tables):
         try:
-            taken = Source.of(_to_polars(frame), key)
+            taken = Source.of(to_polars(frame), key)
             if taken.frame.height or key == c.ITEMS or key.startswith(c.EVENTS):
                 sources[key] = taken
         except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
-            findings.fault(key, f"can't be taken as a table: {_first_line(error)}")
+            findings.fault(key, f"can't be taken as a table: {first_line(error)}")
             sources[key] = None
     return sources
 
@@ -152,7 +152,7 @@ def read_file(path: Path, findings: Findings, *, in_memory: bool = True) -> Sour
         findings.fault(path.name, "the file is empty")
         return None
     except (pl.exceptions.PolarsError, OSError, NotImplementedError) as error:  # the last: of pyarrow
-        findings.fault(path.name, f"can't be read: {_first_line(error)}")
+        findings.fault(path.name, f"can't be read: {first_line(error)}")
         return None
     for name in source.frame.columns:
         renamed = _RENAMED.fullmatch(name)
@@ -161,7 +161,8 @@ def read_file(path: Path, findings: Findings, *, in_memory: bool = True) -> Sour
     return source
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says, in short."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
@@ -175,13 +176,27 @@ class _Stream:
         return self.frame.__arrow_c_stream__(requested_schema)
 
 
-def _to_polars(frame: Frame) -> pl.DataFrame:
+def to_polars(frame: Frame) -> pl.DataFrame:
+    """Take a frame of any library, or a dict of columns; a text or a number for a column is that of every row.
+
+    Raises
+    ------
+    TypeError, ValueError, PolarsError
+        If it is none, or its columns do not fit together.
+    """
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
     if isinstance(frame, pl.DataFrame):
         return frame
     if isinstance(frame, Mapping):
-        return pl.DataFrame([_series(str(name), values) for name, values in frame.items()])
+        return pl.DataFrame(
+            {
+                str(name): _series(str(name), values)
+                if isinstance(values, Iterable) and not isinstance(values, str)
+                else values
+                for name, values in frame.items()
+            }
+        )
     if hasattr(frame, "__arrow_c_stream__"):
         try:
             taken = pl.DataFrame(_Stream(frame))
