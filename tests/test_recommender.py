@@ -288,6 +288,17 @@ def test_recommender_on_bad_input_raises_one_clear_error(
         call(fitted)  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("ks", [10, [], [2.5], "10"])
+def test_evaluate_with_bad_cutoffs_raises_before_it_ranks(
+    fitted: kgrec.KGRecommender, split: kgrec.Split, ks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kgrec.evaluating.model_lists", None)
+    with pytest.raises(ConfigError, match=r"expected (at least one k|a (list of )?whole number)"):
+        fitted.evaluate(split.test, ks)
+    with pytest.raises(ConfigError, match="k is 0"):
+        fitted.recommend_part(split.test, 0)
+
+
 def test_integer_ids_are_read_as_text_everywhere() -> None:
     events = pl.DataFrame({"user_id": np.arange(40) // 4, "item_id": (np.arange(40) * 5 + np.arange(40) // 4) % 12})
     shop = kgrec.Dataset(items={"item_id": np.arange(12), "title": ["thing"] * 12}, events=events)
