@@ -21,6 +21,7 @@ from kgrec.inputs import (
     asked_users,
     id_series,
     item_places,
+    one_id,
     user_item_pairs,
     user_place,
 )
@@ -70,7 +71,8 @@ class Answers:
         Parameters
         ----------
         user_ids : sequence of str, optional
-            None: every known user, or every user of `histories` and `profiles`.
+            None: every known user, or every user of `histories` and `profiles`. Ids may be integers, here and
+            everywhere else; numbers with a fraction are refused, as in a `Dataset`.
         k : int
             Length of a list, at most; shorter where fewer items are left.
         filter_seen : bool
@@ -80,11 +82,14 @@ class Answers:
             Only these items may be listed, such as those in stock.
         on_unknown : "raise", "skip" or "cold_start"
             What to do with users of whom nothing is known, neither events nor profile: an error, no list, or the list
-            of a newcomer.
+            of a newcomer. Items that the model does not know, in `histories`, `candidates` and `exclude`, are an error
+            with "raise", and left out otherwise. Of a session of none but such items nothing is known, unless its user
+            is; one that is given empty is a newcomer's, whatever is said here.
         histories : frame, mapping or sequence, optional
-            The events to go by instead of the known ones, for sessions and users never seen: a frame with columns
-            user_id, item_id and, optionally, event and timestamp; or `{"a session": ["B07", "B01"]}`, oldest first; or
-            `[["B07", "B01"], ["B02"]]`, whose users are then "0", "1".
+            The events to go by instead of the known ones, for sessions and users never seen: a frame (any that
+            `Dataset` takes) with columns user_id, item_id and, optionally, event and timestamp; or
+            `{"a session": ["B07", "B01"]}`, oldest first; or `[["B07", "B01"], ["B02"]]`, whose users are then "0",
+            "1".
         profiles : frame, optional
             Column user_id and some of the profile columns of the users that the model was trained on: what to go by
             for users without events, and instead of what is known of the others.
@@ -105,11 +110,11 @@ class Answers:
         Raises
         ------
         UnknownIdError
-            If a user, a candidate or an item to exclude is unknown.
+            If a user, a candidate, an item to exclude or one of the histories is unknown, and on_unknown is "raise".
         ConfigError
-            If k, diversity or a filter is not to be had.
+            If k, diversity, on_unknown or a filter is not to be had.
         DataError
-            If histories or profiles can't be read.
+            If ids, histories or profiles can't be read.
         """
         model = self.model_
         check_whole(1, k=k)
@@ -122,7 +127,7 @@ class Answers:
             asked.histories,
             k,
             filter_seen=filter_seen,
-            allowed=allowed_places(model, candidates, exclude, filters),
+            allowed=allowed_places(model, candidates, exclude, filters, on_unknown),
             diversity=diversity,
             vectors=None if asked.known is None else model.known_user_vectors(asked.known),
         )
@@ -136,9 +141,10 @@ class Answers:
         Parameters
         ----------
         pairs : frame with columns user_id and item_id, or sequence of (user_id, item_id)
-            A frame may say more of the moment: `timestamp` (only what the user did before counts), `session_id`,
-            `position` (from 1) and `query`. Pairs of one user and time that have a position or a session are one list.
-            What is not said is averaged over: without positions, items are compared as if all stood in the same place.
+            A frame (any that `Dataset` takes) may say more of the moment: `timestamp` (only what the user did before
+            counts; UTC epoch seconds, ISO 8601 text or datetimes), `session_id`, `position` (from 1) and `query`. Pairs
+            of one user and time that have a position or a session are one list. What is not said is averaged over:
+            without positions, items are compared as if all stood in the same place.
 
         Returns
         -------
@@ -151,21 +157,20 @@ class Answers:
         UnknownIdError
             If an item is unknown.
         DataError
-            If a column of the moment can't be read.
+            If the pairs, an id or a column of the moment can't be read.
         """
         from kgrec.scoring.model import probabilities
         from kgrec.scoring.past import Past
 
         model = self.model_
-        frame = user_item_pairs(pairs)
-        item = item_places(model.items, frame[c.ITEM_ID].cast(pl.String), "predict_click")
-        ids = frame[c.USER_ID].cast(pl.String)
+        frame, asked_ids = user_item_pairs(pairs)
+        item, ids = item_places(model.items, asked_ids[c.ITEM_ID], "predict_click"), asked_ids[c.USER_ID]
         user, histories = model.users.index(ids), model.histories
         if (user < 0).any():
             asked = Vocabulary(ids.unique(maintain_order=True))
             user, histories = asked.index(ids), histories.take(model.users.index(asked.ids))
         past = replace(Past.of(model), histories=histories)
-        found = probabilities(model, asked_pairs(frame, user, item, histories), past)
+        found = probabilities(model, asked_pairs(frame, ids, user, item, histories), past)
         return frame.with_columns(pl.Series(name, values) for name, values in found.items())
 
     def similar_items(self, item_ids: Sequence[str], k: int = 10) -> pl.DataFrame:
@@ -182,6 +187,8 @@ class Answers:
             If an item is unknown.
         ConfigError
             If k is no whole number above 0.
+        DataError
+            If an id is neither text nor an integer.
         """
         check_whole(1, k=k)
         model = self.model_
@@ -206,6 +213,8 @@ class Answers:
             If an item is unknown.
         ConfigError
             If k is no whole number above 0.
+        DataError
+            If an id is neither text nor an integer.
         """
         check_whole(1, k=k)
         model = self.model_
@@ -253,11 +262,14 @@ class Answers:
             If the user, a candidate or an item to exclude is unknown.
         ConfigError
             If the query is empty, or k or a filter is not to be had.
+        DataError
+            If an id is neither text nor an integer.
         """
         from kgrec.search.searcher import search_model
 
         model = self.model_
         allowed = allowed_places(model, candidates, exclude, filters)
+        user_id = None if user_id is None else one_id(user_id, "user_id")
         return search_model(model, query, k, user_id, allowed, strict=strict)
 
     def item_vectors(self) -> tuple[pl.Series, np.ndarray]:
@@ -291,7 +303,10 @@ class Answers:
             If the user or the item is unknown.
         ConfigError
             If a number is below 0.
+        DataError
+            If an id is neither text nor an integer.
         """
+        user_id = one_id(user_id, "user_id")
         item = int(item_places(self.model_.items, id_series([item_id], "item_id"), "explain")[0])
         if self._explainer is None or self._explainer.model is not self.model_:
             self._explainer = Explainer(self.model_)
@@ -312,6 +327,8 @@ class Answers:
         ------
         UnknownIdError
             If the user is unknown.
+        DataError
+            If the id is neither text nor an integer.
         """
         user = user_place(self.model_, user_id, "profile")
         if self._interests is None or self._interests.histories is not self.model_.histories:

@@ -10,9 +10,9 @@ import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
-from kgrec.errors import DataError
+from kgrec.errors import DataError, check_whole
 from kgrec.evaluation.click_metrics import click_metrics, reliability_curve
-from kgrec.evaluation.metrics import ranking_metrics
+from kgrec.evaluation.metrics import check_cutoffs, ranking_metrics
 from kgrec.models.fitted import FittedModel
 from kgrec.ranking.lists import model_lists
 from kgrec.scoring.model import probabilities
@@ -26,6 +26,7 @@ def part_metrics(
     model: FittedModel, part: Dataset, ks: Sequence[int], seed: int, *, filter_seen: bool = True
 ) -> dict[str, float]:
     """Full-ranking and click metrics; see `KGRecommender.evaluate`."""
+    check_cutoffs(ks)
     wanted = part.interactions
     if not wanted.height:
         raise DataError("evaluate: the part has no interaction")
@@ -36,6 +37,7 @@ def part_metrics(
 
 def part_lists(model: FittedModel, part: Dataset, k: int, *, filter_seen: bool = True) -> pl.DataFrame:
     """The lists that `part_metrics` scores: for each user of the part, going by what came before it."""
+    check_whole(1, k=k)
     users = part.interactions[c.USER_ID].unique(maintain_order=True)
     return model_lists(model, users, _before(model, part, users), k, filter_seen=filter_seen)
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
-from kgrec.data.dataset import Dataset
-from kgrec.data.schema import EVENTS
-from kgrec.errors import ConfigError, DataError, UnknownIdError, list_first
+from kgrec.data.assembly import read_events
+from kgrec.data.cleaning import Catalogue
+from kgrec.data.parsing import parse_ids, parse_table
+from kgrec.data.report import Findings
+from kgrec.data.schema import EVENTS, Table
+from kgrec.data.sources import Source, first_line, to_polars
+from kgrec.errors import ConfigError, DataError, UnknownIdError, list_first, raise_faults
 from kgrec.models.fitted import FittedModel
 from kgrec.ranking.filters import allowed_items
 from kgrec.scoring.pairs import Pairs, pairs_with_context
@@ -22,13 +27,67 @@ from kgrec.tensors.vocabulary import Vocabulary
 
 OnUnknown = Literal["raise", "skip", "cold_start"]
 
+_MOMENT = (c.TIMESTAMP, c.SESSION_ID, c.POSITION, c.QUERY)
+_PAIRS = Table(name="pairs", columns=tuple(column for column in EVENTS.columns if column.name in (c.USER_ID, *_MOMENT)))
+
 
 def id_series(values: Iterable[str], what: str) -> pl.Series:
-    """External ids as text."""
-    if isinstance(values, str):
-        raise DataError(f"{what} is the text {values!r}, expected a list of ids: [{values!r}]")
-    series = pl.Series(what, list(values))
-    return series.cast(pl.String)
+    """External ids as text; whole numbers are ids too.
+
+    Raises
+    ------
+    DataError
+        If there is something else among the values, or nothing where an id should be.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        example = f": [{values!r}]" if isinstance(values, str) else ""
+        raise DataError(f"{what} is {values!r}, expected a list of ids{example}")
+    ids, fault = _ids(values)
+    if fault:
+        raise DataError(f"{what} {fault}")
+    return ids
+
+
+def one_id(value: str, what: str) -> str:
+    """An external id as text, read as those of `id_series` are."""
+    return str(id_series([value], what)[0])
+
+
+def _ids(values: Iterable[Any]) -> tuple[pl.Series, str]:
+    """Ids as text, and what is wrong with them; see `parse_ids`."""
+    given = values if isinstance(values, pl.Series) else list(values)
+    try:
+        series = pl.Series(given)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        kinds = sorted({type(value).__name__ for value in given})
+        return pl.Series(dtype=pl.String), f"holds values of the types {', '.join(kinds)}, expected text or integers"
+    ids, fault = parse_ids(series)
+    if not fault and ids.null_count():
+        fault = f"holds nothing in place {ids.is_null().arg_max()} (from 0), expected an id"
+    return ids, fault
+
+
+def _user_item_ids(frame: pl.DataFrame, what: str) -> pl.DataFrame:
+    """Columns user_id and item_id as text."""
+    missing = [name for name in (c.USER_ID, c.ITEM_ID) if name not in frame.columns]
+    if missing:
+        raise DataError(f"{what}: missing columns {list_first(missing)}; found {list_first(frame.columns)}")
+    found = {name: _ids(frame[name]) for name in (c.USER_ID, c.ITEM_ID)}
+    raise_faults(DataError, what, [f"column {name!r} {fault}" for name, (_, fault) in found.items() if fault])
+    return pl.DataFrame({name: ids for name, (ids, _) in found.items()})
+
+
+def _frame(given: Any, what: str) -> pl.DataFrame:
+    """A frame of any library, a dict of columns or a list of dicts."""
+    try:
+        return pl.DataFrame(given) if _is_rows(given) else to_polars(given)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{what} can't be taken as a table: {first_line(error)}") from error
+
+
+def _is_rows(given: Any) -> bool:
+    """Whether it is a list of dicts."""
+    return isinstance(given, (list, tuple)) and bool(given) and all(isinstance(row, Mapping) for row in given)
 
 
 def item_places(items: Vocabulary, item_ids: pl.Series, what: str) -> np.ndarray:
@@ -51,9 +110,12 @@ def user_place(model: FittedModel, user_id: str, what: str) -> int:
 
     Raises
     ------
+    DataError
+        If the id is neither text nor an integer.
     UnknownIdError
         If the user is unknown.
     """
+    user_id = one_id(user_id, "user_id")
     user = int(model.users.index([user_id])[0])
     if user < 0:
         raise UnknownIdError(f"{what}: unknown user_id {user_id!r}; the model knows {len(model.users):,} users")
@@ -65,34 +127,50 @@ def allowed_places(
     candidates: Iterable[str] | None,
     exclude: Iterable[str] | None,
     filters: Mapping[str, Any] | None,
+    on_unknown: OnUnknown = "raise",
 ) -> np.ndarray | None:
     """Whether each item may be listed, shape (num_items,); None: all may. See `KGRecommender.recommend`."""
+    if filters is not None and not isinstance(filters, Mapping):
+        raise ConfigError(f"filters is {filters!r}, expected a mapping such as {{'price': (None, 50)}}")
     if candidates is None and exclude is None and not filters:
         return None
     allowed = np.full(len(model.items), candidates is None)
-    if candidates is not None:
-        allowed[item_places(model.items, id_series(candidates, "candidates"), "candidates")] = True
-    if exclude is not None:
-        allowed[item_places(model.items, id_series(exclude, "exclude"), "exclude")] = False
+    for what, ids, may in (("candidates", candidates, True), ("exclude", exclude, False)):
+        if ids is not None:
+            asked = id_series(ids, what)
+            place = item_places(model.items, asked, what) if on_unknown == "raise" else model.items.index(asked)
+            allowed[place[place >= 0]] = may
     if filters:
         allowed &= allowed_items(model.graph, model.items, filters)
     return allowed
 
 
-def user_item_pairs(pairs: Any) -> pl.DataFrame:
-    """Columns user_id and item_id from a frame or from tuples."""
-    if isinstance(pairs, Sequence):
-        return pl.DataFrame(
-            [tuple(pair) for pair in pairs], schema={c.USER_ID: pl.String, c.ITEM_ID: pl.String}, orient="row"
-        )
-    frame = pairs if isinstance(pairs, pl.DataFrame) else pl.DataFrame(pairs)
-    missing = [name for name in (c.USER_ID, c.ITEM_ID) if name not in frame.columns]
-    if missing:
-        raise DataError(f"pairs: missing columns {list_first(missing)}; found {list_first(frame.columns)}")
-    return frame
+def user_item_pairs(pairs: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pairs as a frame, and their columns user_id and item_id as text.
+
+    Parameters
+    ----------
+    pairs : frame with columns user_id and item_id, or sequence of (user_id, item_id)
+
+    Raises
+    ------
+    DataError
+        If they are neither, or an id is neither text nor an integer.
+    """
+    if not isinstance(pairs, (Sequence, np.ndarray)) or _is_rows(pairs):
+        frame = _frame(pairs, "pairs")
+        return frame, _user_item_ids(frame, "pairs")
+    wrong = [pair for pair in pairs if not isinstance(pair, (tuple, list, np.ndarray)) or len(pair) != 2]
+    if wrong:
+        raise DataError(f"pairs: {list_first(wrong)} found, expected a list of pairs: [('a user', 'an item'), ...]")
+    users, items = zip(*pairs, strict=True) if len(pairs) else ((), ())
+    frame = pl.DataFrame({c.USER_ID: id_series(users, "pairs: user_id"), c.ITEM_ID: id_series(items, "pairs: item_id")})
+    return frame, frame
 
 
-def asked_pairs(frame: pl.DataFrame, user: np.ndarray, item: np.ndarray, histories: Histories) -> Pairs:
+def asked_pairs(
+    frame: pl.DataFrame, user_ids: pl.Series, user: np.ndarray, item: np.ndarray, histories: Histories
+) -> Pairs:
     """Pairs with what a caller's frame says of their moment; see `KGRecommender.predict_click`.
 
     Parameters
@@ -103,18 +181,18 @@ def asked_pairs(frame: pl.DataFrame, user: np.ndarray, item: np.ndarray, histori
     Raises
     ------
     DataError
-        If a column of the moment holds what can't be read.
+        Listing everything in the columns of the moment that can't be read.
     """
-    kinds = {c.TIMESTAMP: pl.Int64, c.POSITION: pl.Float64, c.SESSION_ID: pl.String, c.QUERY: pl.String}
-    kinds = {name: kind for name, kind in kinds.items() if name in frame.columns}
-    try:
-        moments = frame.select(pl.col(c.USER_ID), *(pl.col(name).cast(kind) for name, kind in kinds.items()))
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"pairs: {', '.join(kinds)} can't be read: {str(error).splitlines()[0]}") from error
-    if c.POSITION in kinds and moments.filter(pl.col(c.POSITION) < 1).height:
-        raise DataError("pairs: a position is below 1, the first place")
+    said = pl.DataFrame([user_ids.alias(c.USER_ID), *(frame[name] for name in _MOMENT if name in frame.columns)])
+    findings = Findings()
+    moments = (
+        parse_table(Source.of(said, "pairs"), _PAIRS, findings) if frame.height else pl.DataFrame(schema=_PAIRS.dtypes)
+    )
+    faults = [f"pairs: a {check} ({examples})" for _, check, _, _, examples in findings.lines]  # made null in a dataset
+    raise_faults(DataError, "predict_click (rows are counted from 1)", findings.faults + faults)
+    assert moments is not None  # the user_ids are there
     place = histories.lengths[user]
-    if c.TIMESTAMP in kinds:
+    if moments[c.TIMESTAMP].count():
         place = places_before(moments[c.TIMESTAMP], user, histories, place)
     return pairs_with_context(user, place, item, moments)
 
@@ -144,15 +222,15 @@ def asked_users(
     ConfigError
         If `on_unknown` is none of its values.
     DataError
-        If histories or profiles can't be read.
+        If user_ids, histories or profiles can't be read.
     UnknownIdError
-        If nothing is known of a user, and on_unknown is "raise".
+        If nothing is known of a user, or an item of the histories is unknown, and on_unknown is "raise".
     """
     if on_unknown not in get_args(OnUnknown):
         raise ConfigError(f"on_unknown is {on_unknown!r}, expected 'raise', 'skip' or 'cold_start'")
     users, source = model.users, model.histories
     if histories is not None:
-        events, ids = session_events(histories, model.items)
+        events, ids = session_events(histories, model, on_unknown)
         users = Vocabulary(ids)
         source = model.histories_of(events, users)
     table = None if profiles is None else _profile_table(profiles)
@@ -185,49 +263,75 @@ def asked_users(
     return Asked(wanted, taken, index if as_known else None)
 
 
-def session_events(histories: Any, items: Vocabulary) -> tuple[pl.DataFrame, pl.Series]:
-    """The interactions of sessions that come from outside, checked as a dataset's events are, and their users.
+def session_events(histories: Any, model: FittedModel, on_unknown: OnUnknown) -> tuple[pl.DataFrame, pl.Series]:
+    """The events of sessions that come from outside, checked as a dataset's events are, and their users.
 
     Parameters
     ----------
     histories : frame, mapping of user to item_ids, or sequence of sequences of item_ids
+    on_unknown : "raise", "skip" or "cold_start"
+        What to do with items that the model does not know: an error, or leave them out. With "skip" a session of none
+        but such items goes too, unless the model knows its user.
+
+    Raises
+    ------
+    DataError
+        If they can't be read.
+    UnknownIdError
+        If an item is unknown, and on_unknown is "raise".
     """
     frame, users = _session_frame(histories)
-    missing = [name for name in (c.USER_ID, c.ITEM_ID) if name not in frame.columns]
-    if missing:
-        raise DataError(f"histories: missing columns {list_first(missing)}; found {list_first(frame.columns)}")
-    if users is None:
-        users = frame[c.USER_ID].cast(pl.String).unique(maintain_order=True)
-    if not frame.height and len(users):
+    ids = _user_item_ids(frame, "histories")
+    users = ids[c.USER_ID].unique(maintain_order=True) if users is None else users
+    if not frame.height:
         return pl.DataFrame(schema=EVENTS.dtypes), users
-    optional = {name: frame[name] for name in (c.EVENT, c.TIMESTAMP, c.LABEL) if name in frame.columns}
-    catalogue = {c.ITEM_ID: items.ids}
-    events = Dataset(items=catalogue, events={c.USER_ID: frame[c.USER_ID], c.ITEM_ID: frame[c.ITEM_ID], **optional})
-    return events.interactions, users
+    if (ids[c.USER_ID] == "").any():
+        raise DataError("histories: an event has the empty user_id '', expected a name for each session")
+    is_known = pl.Series(model.items.index(ids[c.ITEM_ID]) >= 0)
+    if on_unknown == "raise" and not is_known.all():
+        unknown = ids[c.ITEM_ID].filter(~is_known).unique(maintain_order=True)
+        raise UnknownIdError(
+            f"histories: unknown item_ids {list_first(unknown)}; the model knows {len(model.items):,} items. Add them "
+            "by update(new_items=...), or leave them out: on_unknown='skip' or 'cold_start'"
+        )
+    if on_unknown == "skip":
+        kept = pl.concat([ids[c.USER_ID].filter(is_known), model.users.ids])
+        users = users.filter(users.is_in(kept.implode()) | ~users.is_in(ids[c.USER_ID].implode()))
+    told = ids.with_columns(frame[name] for name in (c.EVENT, c.TIMESTAMP, c.LABEL) if name in frame.columns)
+    source, findings = Source.of(told, "histories"), Findings()
+    events, _ = read_events({c.EVENTS: source}, findings, Catalogue(model.items.ids, "skip"))
+    findings.raise_faults("the histories")
+    assert events is not None  # the ids are there
+    return events, users
 
 
 def _session_frame(histories: Any) -> tuple[pl.DataFrame, pl.Series | None]:
     """A table of events; the users too, where some may have none."""
-    if isinstance(histories, pl.DataFrame):
-        return histories, None
-    if isinstance(histories, Sequence) and all(isinstance(items, (list, tuple)) for items in histories):
+    if isinstance(histories, (Sequence, np.ndarray, pl.Series)) and not _is_rows(histories):
         histories = {str(place): items for place, items in enumerate(histories)}
     elif not isinstance(histories, Mapping) or c.ITEM_ID in histories:
-        return pl.DataFrame(histories), None
-    lists = {str(user): list(items) for user, items in histories.items()}
-    table = {
-        c.USER_ID: pl.Series([user for user, items in lists.items() for _ in items], dtype=pl.String),
-        c.ITEM_ID: pl.Series([item for items in lists.values() for item in items], dtype=pl.String),
+        return _frame(histories, "histories"), None
+    wrong = {
+        user: items for user, items in histories.items() if isinstance(items, str) or not isinstance(items, Iterable)
     }
-    return pl.DataFrame(table), pl.Series(list(lists), dtype=pl.String)
+    if wrong:
+        shown = ", ".join(f"{user!r} is {items!r}" for user, items in islice(wrong.items(), 5))
+        raise DataError(f"histories: session {shown}; expected a list of item_ids for each, oldest first")
+    sessions = [list(items) for items in histories.values()]
+    users = id_series(histories, "histories: user_id")
+    table = {
+        c.USER_ID: users.gather(np.repeat(np.arange(len(sessions)), [len(items) for items in sessions])),
+        c.ITEM_ID: id_series([item for items in sessions for item in items], "histories: item_id"),
+    }
+    return pl.DataFrame(table), users
 
 
 def _profile_table(profiles: Any) -> pl.DataFrame:
-    frame = profiles if isinstance(profiles, pl.DataFrame) else pl.DataFrame(profiles)
+    frame = _frame(profiles, "profiles")
     if c.USER_ID not in frame.columns:
         raise DataError(f"profiles: missing column {c.USER_ID!r}; found {list_first(frame.columns)}")
-    frame = frame.with_columns(pl.col(c.USER_ID).cast(pl.String))
-    twice = frame.filter(pl.col(c.USER_ID).is_duplicated() | pl.col(c.USER_ID).is_null())[c.USER_ID]
+    frame = frame.with_columns(id_series(frame[c.USER_ID], "profiles: user_id").alias(c.USER_ID))
+    twice = frame.filter(pl.col(c.USER_ID).is_duplicated())[c.USER_ID]
     if len(twice):
-        raise DataError(f"profiles: more than one row, or no user_id, for {list_first(twice.unique())}")
+        raise DataError(f"profiles: more than one row for {list_first(twice.unique(maintain_order=True))}")
     return frame

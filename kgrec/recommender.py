@@ -160,6 +160,13 @@ class KGRecommender(Answers):
         -------
         dict
             recall@k, ndcg@k, hit@k, mrr@k, coverage@k for each k; auc, log_loss, ece.
+
+        Raises
+        ------
+        ConfigError
+            If there is no k, or one is no whole number above 0.
+        DataError
+            If the part has no interaction.
         """
         check_is(Dataset, "evaluate", part=part)
         return part_metrics(self.model_, part, ks, self.seed, filter_seen=filter_seen)
@@ -177,7 +184,13 @@ class KGRecommender(Answers):
         return part_reliability(self.model_, part, self.seed)
 
     def recommend_part(self, part: Dataset, k: int = 10, *, filter_seen: bool = True) -> pl.DataFrame:
-        """The lists that `evaluate` scores: for each user of the part, going by what came before it."""
+        """The lists that `evaluate` scores: for each user of the part, going by what came before it.
+
+        Raises
+        ------
+        ConfigError
+            If k is no whole number above 0.
+        """
         check_is(Dataset, "recommend_part", part=part)
         return part_lists(self.model_, part, k, filter_seen=filter_seen)
 

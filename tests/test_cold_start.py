@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -62,6 +65,47 @@ def test_histories_as_lists_or_a_mapping_are_those_of_a_frame(fitted: kgrec.KGRe
     assert_frame_equal(fitted.recommend(histories=[["i00", "i02"], ["i01"]], k=3), expected)
     assert_frame_equal(fitted.recommend(histories={"0": ["i00", "i02"], "1": ["i01"]}, k=3), expected)
     assert fitted.recommend(histories=[[]], k=3).height == 3  # a newcomer
+    assert fitted.recommend(histories={}).height == 0
+
+
+@pytest.mark.parametrize(
+    "sessions",
+    [
+        [np.array(["i00", "i02"]), pl.Series(["i01"])],
+        pl.Series([["i00", "i02"], ["i01"]]),
+        (pd.Series(["i00", "i02"]), {"i01"}),
+        [{"user_id": 0, "item_id": "i00"}, {"user_id": 0, "item_id": "i02"}, {"user_id": 1, "item_id": "i01"}],
+        pl.LazyFrame({"user_id": [0, 0, 1], "item_id": ["i00", "i02", "i01"]}),
+        pd.DataFrame({"user_id": [0, 0, 1], "item_id": ["i00", "i02", "i01"]}),
+        {0: ["i00", "i02"], 1: ["i01"]},
+    ],
+)
+def test_histories_of_any_kind_of_list_or_frame_are_read(fitted: kgrec.KGRecommender, sessions: Any) -> None:
+    expected = fitted.recommend(histories=[["i00", "i02"], ["i01"]], k=3)
+    assert_frame_equal(fitted.recommend(histories=sessions, k=3), expected)
+
+
+def test_sessions_with_unknown_items_go_by_the_others(fitted: kgrec.KGRecommender) -> None:
+    sessions = {"s": ["zz", "i01"], "t": ["zz"], "u": []}
+    as_known = fitted.recommend(histories={"s": ["i01"], "t": [], "u": []}, k=3)
+    assert_frame_equal(fitted.recommend(histories=sessions, k=3, on_unknown="cold_start"), as_known)
+    skipped = fitted.recommend(histories=sessions, k=3, on_unknown="skip")
+    assert_frame_equal(skipped, as_known.filter(pl.col("user_id") != "t"))
+    assert fitted.recommend(["t"], histories=sessions, on_unknown="skip").height == 0
+
+
+def test_a_session_of_unknown_items_is_not_skipped_where_its_user_is_known(fitted: kgrec.KGRecommender) -> None:
+    of_user = fitted.recommend(histories={"u01": ["zz"]}, k=3, on_unknown="skip")
+    assert_frame_equal(of_user, fitted.recommend(histories={"u01": []}, k=3))
+    profiles = {"user_id": ["s"], "taste": ["odd"]}
+    by_profile = fitted.recommend(histories={"s": ["zz"]}, profiles=profiles, k=3, on_unknown="skip")
+    assert_frame_equal(by_profile, fitted.recommend(profiles=profiles, k=3))
+
+
+def test_profiles_of_a_lazy_frame_or_list_of_dicts_are_read(fitted: kgrec.KGRecommender) -> None:
+    expected = fitted.recommend(profiles={"user_id": ["1"], "taste": "odd"}, k=3)
+    assert_frame_equal(fitted.recommend(profiles=pl.LazyFrame({"user_id": [1], "taste": ["odd"]}), k=3), expected)
+    assert_frame_equal(fitted.recommend(profiles=[{"user_id": 1, "taste": "odd"}], k=3), expected)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +115,19 @@ def test_histories_as_lists_or_a_mapping_are_those_of_a_frame(fitted: kgrec.KGRe
         ({"profiles": {"user_id": ["x", "x"], "taste": ["odd", "odd"]}}, DataError, "more than one row"),
         ({"profiles": {"user_id": ["x"], "shoe": [9]}}, DataError, "that the model knows, 'taste'"),
         ({"histories": {"item_id": ["i00"]}}, DataError, "histories: missing columns 'user_id'"),
-        ({"histories": [["i00", "nothing"]]}, DataError, "nothing"),
+        ({"histories": [["i00", "nothing"]]}, UnknownIdError, "(?s)'nothing'.*update.*on_unknown='skip'"),
+        ({"histories": {"s": "i01"}}, DataError, "session 's' is 'i01'; expected a list of item_ids"),
+        ({"histories": {"s": None}}, DataError, "session 's' is None"),
+        ({"histories": [["i01"], None]}, DataError, "session '1' is None"),
+        ({"histories": ["i01", "i02"]}, DataError, "session '0' is 'i01', '1' is 'i02'"),
+        ({"histories": [["i01", None]]}, DataError, "holds nothing in place 1"),
+        ({"histories": {"s": ["i01", 1]}}, DataError, "values of the types int, str"),
+        ({"histories": {"s": [1.0, 2.0]}}, DataError, "floating-point numbers"),
+        ({"histories": {"user_id": [1.0], "item_id": [2.0]}}, DataError, "(?s)2 faults.*'user_id'.*'item_id'"),
+        ({"histories": {"user_id": "s", "item_id": ["i01"], "timestamp": ["noon"]}}, DataError, "a bad timestamp"),
+        ({"histories": {"": ["i01"]}}, DataError, "empty user_id"),
+        ({"histories": 3}, DataError, "can't be taken as a table"),
+        ({"profiles": {"user_id": [None], "taste": ["odd"]}}, DataError, "holds nothing in place 0"),
         ({"user_ids": ["z"], "profiles": {"user_id": ["x"], "taste": ["odd"]}}, UnknownIdError, "z"),
         ({"on_unknown": "guess"}, ConfigError, "on_unknown is 'guess'"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -264,6 +265,19 @@ def test_recommender_before_fit_says_so() -> None:
         (lambda rec: rec.explain("u00", "zzz"), "unknown item_ids 'zzz'"),
         (lambda rec: rec.explain("nobody", "i00"), "unknown user_id 'nobody'"),
         (lambda rec: rec.predict_click(pl.DataFrame({"user": ["a"]})), "missing columns"),
+        (lambda rec: rec.predict_click(("u01", "i01")), "'u01', 'i01' found, expected a list of pairs"),
+        (lambda rec: rec.predict_click(["u01", "i01"]), "'u01', 'i01' found, expected a list of pairs"),
+        (lambda rec: rec.predict_click([("u01",)]), "expected a list of pairs"),
+        (lambda rec: rec.predict_click([("u01", None)]), "item_id holds nothing in place 0"),
+        (lambda rec: rec.predict_click({"user_id": [13.0], "item_id": [1]}), "'user_id' holds floating-point numbers"),
+        (lambda rec: rec.predict_click(3), "pairs can't be taken as a table"),
+        (lambda rec: rec.recommend([1, "u01"]), "user_ids holds values of the types int, str"),
+        (lambda rec: rec.recommend(5), "user_ids is 5, expected a list of ids"),
+        (lambda rec: rec.recommend(["u01"], exclude=[1.5]), "exclude holds floating-point numbers"),
+        (lambda rec: rec.recommend(["u01"], filters="price"), "filters is 'price', expected a mapping"),
+        (lambda rec: rec.explain(13.0, "i00"), "user_id holds floating-point numbers"),
+        (lambda rec: rec.profile(13), "unknown user_id '13'"),
+        (lambda rec: rec.search("thing", user_id=13.0), "user_id holds floating-point numbers"),
     ],
 )
 def test_recommender_on_bad_input_raises_one_clear_error(
@@ -271,6 +285,17 @@ def test_recommender_on_bad_input_raises_one_clear_error(
 ) -> None:
     with pytest.raises((ConfigError, DataError, UnknownIdError), match=message):
         call(fitted)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("ks", [10, [], [2.5], "10"])
+def test_evaluate_with_bad_cutoffs_raises_before_it_ranks(
+    fitted: kgrec.KGRecommender, split: kgrec.Split, ks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kgrec.evaluating.model_lists", None)
+    with pytest.raises(ConfigError, match=r"expected (at least one k|a (list of )?whole number)"):
+        fitted.evaluate(split.test, ks)
+    with pytest.raises(ConfigError, match="k is 0"):
+        fitted.recommend_part(split.test, 0)
 
 
 def test_device_cuda_without_cuda_raises() -> None:
@@ -296,6 +321,10 @@ def test_recommend_leaves_out_what_is_excluded_or_filtered(fitted: kgrec.KGRecom
     assert set(lists["item_id"]) == {"i02", "i04"}  # prices 3 and 5
     with pytest.raises(UnknownIdError, match="exclude"):
         fitted.recommend(exclude=["no such item"])
+    alone = fitted.recommend(["u00"], exclude=["i00"], candidates=["i00", "i01"])
+    for lenient in ("skip", "cold_start"):
+        found = fitted.recommend(["u00"], exclude=["i00", "zz"], candidates=["i00", "i01", "zz"], on_unknown=lenient)
+        assert_frame_equal(found, alone)
 
 
 def test_recommend_with_diversity_starts_alike_and_mixes_the_colours(fitted: kgrec.KGRecommender) -> None:

@@ -89,19 +89,34 @@ def without_blanks(raw: pl.Series) -> pl.Series:
 
 
 def parse_id(source: Source, raw: pl.Series, findings: Findings) -> pl.Series:
-    """Text and integers as text; anything else is noted, and null."""
-    if raw.dtype == pl.String:
-        return raw
-    if raw.dtype.is_integer():
-        return raw.cast(pl.String)
+    """The ids as text; where `parse_ids` finds something wrong, it is noted and all are null."""
+    parsed, fault = parse_ids(raw)
+    if fault:
+        findings.fault(source.name, f"column {raw.name!r} {fault}")
+    return parsed
+
+
+def parse_ids(raw: pl.Series) -> tuple[pl.Series, str]:
+    """Read ids as text.
+
+    Returns
+    -------
+    (Series of str, str)
+        The ids, null where there is none; and what is wrong with them, "" where nothing is: if it is, all are null.
+
+    >>> parse_ids(pl.Series([13, 1]))[0].to_list()
+    ['13', '1']
+    >>> parse_ids(pl.Series([13.0]))[1].partition(";")[0]
+    'holds floating-point numbers (13.0), expected text or integers'
+    """
+    if isinstance(raw.dtype, (pl.String, pl.Categorical, pl.Enum, pl.Null)) or raw.dtype.is_integer():
+        return raw.cast(pl.String), ""
+    if raw.null_count() == raw.len():
+        return _nulls(raw, pl.String()), ""
     shown = list_first(raw.drop_nulls().head(EXAMPLES).to_list())
     what = "floating-point numbers" if raw.dtype.is_float() else f"values of type {raw.dtype}"
-    findings.fault(
-        source.name,
-        f"column {raw.name!r} holds {what} ({shown}), expected text or integers",
-        "read the ids as text, so that none changes its form",
-    )
-    return _nulls(raw, pl.String())
+    fix = "read the ids as text, so that none changes its form"
+    return _nulls(raw, pl.String()), f"holds {what} ({shown}), expected text or integers; {fix}"
 
 
 def _parse_text(source: Source, raw: pl.Series, column: Column, findings: Findings) -> pl.Series:
@@ -111,7 +126,7 @@ def _parse_text(source: Source, raw: pl.Series, column: Column, findings: Findin
     text = raw.cast(pl.String)
     match column.kind:
         case "name":
-            return _stripped(text)
+            return normalise_name(text)
         case "category":
             return normalise_category(text)
         case "event":
@@ -128,7 +143,8 @@ def _parse_text(source: Source, raw: pl.Series, column: Column, findings: Findin
     return text
 
 
-def _stripped(text: pl.Series) -> pl.Series:
+def normalise_name(text: pl.Series) -> pl.Series:
+    """Names without the blanks around them, null when nothing is left."""
     text = text.str.strip_chars()
     return text.set(text == "", None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
@@ -177,7 +177,7 @@ class _Stream:
 
 
 def to_polars(frame: Frame) -> pl.DataFrame:
-    """A table of any frame library, or a dict of columns, as polars.
+    """Take a frame of any library, or a dict of columns; a text or a number for a column is that of every row.
 
     Raises
     ------
@@ -189,7 +189,14 @@ def to_polars(frame: Frame) -> pl.DataFrame:
     if isinstance(frame, pl.DataFrame):
         return frame
     if isinstance(frame, Mapping):
-        return pl.DataFrame([_series(str(name), values) for name, values in frame.items()])
+        return pl.DataFrame(
+            {
+                str(name): _series(str(name), values)
+                if isinstance(values, Iterable) and not isinstance(values, str)
+                else values
+                for name, values in frame.items()
+            }
+        )
     if hasattr(frame, "__arrow_c_stream__"):
         try:
             taken = pl.DataFrame(_Stream(frame))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import polars as pl
@@ -96,11 +96,18 @@ def metrics_at(k: int, user: np.ndarray, place: np.ndarray, sizes: np.ndarray) -
     }
 
 
+def check_cutoffs(ks: Sequence[int]) -> None:
+    """Raise ConfigError unless there is at least one k and all are whole numbers above 0."""
+    if isinstance(ks, str) or not isinstance(ks, Collection):
+        raise ConfigError(f"ks is {ks!r}, expected a list of whole numbers >= 1")
+    faults = [fault for k in ks for fault in not_whole(1, k=k)]
+    raise_faults(ConfigError, "ranking metrics", faults if len(ks) else ["ks is empty, expected at least one k"])
+
+
 def _check(recommendations: pl.DataFrame, relevant: pl.DataFrame, ks: Sequence[int], num_items: int | None) -> None:
-    bad = [fault for k in ks for fault in not_whole(1, k=k)]
-    bad += [] if num_items is None else not_whole(1, num_items=num_items)
-    raise_faults(ConfigError, "ranking metrics", bad if ks else ["ks is empty, expected at least one k"])
-    faults = []
+    check_cutoffs(ks)
+    faults = [] if num_items is None else not_whole(1, num_items=num_items)
+    raise_faults(ConfigError, "ranking metrics", faults)
     for name, frame, columns in (
         ("recommendations", recommendations, [*_PAIR, c.RANK]),
         ("relevant", relevant, _PAIR),

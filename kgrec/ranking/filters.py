@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from kgrec.data.columns import CATEGORY_SEPARATOR
+from kgrec.data import columns as c
+from kgrec.data.parsing import normalise_category, normalise_name
 from kgrec.errors import ConfigError, list_first, raise_faults
 from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.tensors.vocabulary import Vocabulary
 
 _VALUE = "AttributeValue"
-_LABELS = {"brand": "Brand", "category": "Category"}
+_LABELS = {c.BRAND: "Brand", c.CATEGORY: "Category"}
+_AS_READ = {c.BRAND: normalise_name, c.CATEGORY: normalise_category}  # as a dataset's are
 
 
 def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str, Any]) -> np.ndarray:
@@ -26,7 +28,8 @@ def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str
     filters : mapping
         From a property of products (price, in_stock ...), `brand`, `category` or the name of an attribute to what it
         may be: one value, a collection of values, or a tuple (low, high) of numbers, None where it is open. A category
-        takes in those below it. An item without a value does not pass.
+        takes in those below it. Brands and categories may be written as in the catalogue's source ("X>Y"). An item
+        without a value does not pass.
 
     Raises
     ------
@@ -40,9 +43,14 @@ def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str
             continue
         values = _values(graph, name)
         try:
-            passing = values.filter(_passes(values["value"], wanted, is_path=name == "category"))
+            passing = values.filter(_passes(values["value"], wanted, name))
         except (TypeError, ValueError, pl.exceptions.PolarsError):
-            faults.append(f"{name!r} can't be {wanted!r}: its values are {values.schema['value']}")
+            fix = ""
+            if wanted is None:
+                fix = "; leave the filter out to let all pass"
+            elif isinstance(wanted, tuple):
+                fix = "; a tuple is a range of numbers (low, high), use a list for one of several"
+            faults.append(f"{name!r} can't be {wanted!r}: its values are {values.schema['value']}{fix}")
             continue
         place = items.index(passing[ID])
         now = np.zeros(len(items), dtype=bool)
@@ -78,7 +86,7 @@ def _values(graph: KnowledgeGraph, name: str) -> pl.DataFrame:
     return pairs.join(named, on="value").select(ID, value="said")
 
 
-def _passes(value: pl.Series, wanted: Any, *, is_path: bool) -> pl.Series:
+def _passes(value: pl.Series, wanted: Any, name: str) -> pl.Series:
     """Whether each value is what is wanted; never null."""
     if isinstance(wanted, tuple):
         low, high = wanted
@@ -89,11 +97,13 @@ def _passes(value: pl.Series, wanted: Any, *, is_path: bool) -> pl.Series:
         return (over & under & value.is_not_null()).fill_null(value=False)
     several = isinstance(wanted, Collection) and not isinstance(wanted, str)
     choices = list(wanted) if several else [wanted]
-    if is_path:
+    if any(choice is None or isinstance(choice, str) != (value.dtype == pl.String) for choice in choices):
+        raise TypeError
+    if name in _AS_READ:  # as they are too: a graph need not be that of a dataset
+        choices += _AS_READ[name](pl.Series(choices, dtype=pl.String)).drop_nulls().to_list()
+    if name == c.CATEGORY:
         passes = value.is_in(choices)
         for choice in choices:
-            passes |= value.str.starts_with(f"{choice}{CATEGORY_SEPARATOR}")
+            passes |= value.str.starts_with(f"{choice}{c.CATEGORY_SEPARATOR}")
         return passes.fill_null(value=False)
-    if any(isinstance(choice, str) != (value.dtype == pl.String) for choice in choices):
-        raise TypeError
     return value.is_in(pl.Series(choices).cast(value.dtype).implode()).fill_null(value=False)

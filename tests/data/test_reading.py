@@ -172,6 +172,17 @@ def test_dataset_pandas_mixed_ids_become_text() -> None:
     assert dataset.items["item_id"].to_list() == ["1", "02"]
 
 
+def test_dataset_text_for_a_column_of_a_dict_is_that_of_every_row() -> None:
+    dataset = Dataset(items={"item_id": ["a", "b"], "brand": "xy"}, events={"user_id": "u", "item_id": ["a", "b"]})
+    assert dataset.items["brand"].to_list() == ["xy", "xy"]
+    assert dataset.events["user_id"].to_list() == ["u", "u"]
+
+
+def test_dataset_session_ids_that_are_all_nan_are_none() -> None:
+    events = pd.DataFrame({"user_id": ["u"], "item_id": ["a"], "session_id": [float("nan")]})
+    assert Dataset(items={"item_id": ["a"]}, events=events).events["session_id"].to_list() == [None]
+
+
 def test_dataset_dict_attributes_of_mixed_shape_are_kept_whole() -> None:
     attributes = [{"color": ["red"], "size": 2}, {"color": "blue", "new": True}]
     items = {"item_id": ["a", "b"], "attributes": attributes}

@@ -37,7 +37,11 @@ CATALOGUE = kgrec.Dataset(
         ({"brand": "Ash"}, "ac"),
         ({"brand": ["Ash", "Birch"]}, "abc"),
         ({"brand": ["no such brand"]}, ""),
+        ({"brand": " Ash"}, "ac"),
+        ({"price": [10, 30]}, "ac"),
         ({"category": "Shoes"}, "ab"),
+        ({"category": "Shoes>Boots"}, "a"),
+        ({"category": [" Shoes > > Boots ", "Shoestrings"]}, "ac"),
         ({"color": "red"}, "ac"),
         ({"color": ["blue"], "size": "9"}, "b"),
         ({"in_stock": True, "price": (None, 25)}, "a"),
@@ -47,6 +51,23 @@ def test_filters_let_pass_what_they_say(filters: dict[str, Any], expected: str) 
     items = Vocabulary(CATALOGUE.items["item_id"])
     allowed = allowed_items(kgrec.KnowledgeGraph.from_dataset(CATALOGUE), items, filters)
     assert "".join(items.ids.filter(pl.Series(allowed))) == expected
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ({"price": None}, "'price' can't be None.*leave the filter out"),
+        ({"category": None}, "'category' can't be None"),
+        ({"price": [10, None]}, "'price' can't be"),
+        ({"brand": ("Ash", "Birch")}, "use a list for one of several"),
+        ({"price": ("low", "high")}, "use a list for one of several"),
+        ({"category": 5}, "its values are String"),
+    ],
+)
+def test_filter_that_does_not_fit_its_values_is_an_error(filters: dict[str, Any], message: str) -> None:
+    items = Vocabulary(CATALOGUE.items["item_id"])
+    with pytest.raises(ConfigError, match=message):
+        allowed_items(kgrec.KnowledgeGraph.from_dataset(CATALOGUE), items, filters)
 
 
 def test_filters_with_faults_list_every_one() -> None:

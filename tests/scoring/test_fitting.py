@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
+from polars.testing import assert_frame_equal, assert_series_equal
 
 import kgrec
 from kgrec.errors import DataError
@@ -129,13 +130,47 @@ def test_fit_with_too_few_clicks_or_without_scoring_leaves_the_click_network() -
 
 @pytest.mark.parametrize(
     ("moment", "part"),
-    [({"timestamp": ["today"]}, "timestamp can't be read"), ({"position": [0]}, "a position is below 1")],
+    [
+        ({"timestamp": ["today"]}, r"a bad timestamp \(row 1: 'today'\)"),
+        ({"timestamp": [1_600_000_000_000]}, "milliseconds or finer"),
+        ({"position": [0]}, "a position not >= 1"),
+        ({"position": ["top"], "timestamp": ["today"]}, "(?s)2 faults.*timestamp.*position"),
+        ({"session_id": [1.5]}, "'session_id' holds floating-point numbers"),
+    ],
 )
 def test_predict_click_of_a_moment_that_is_none_raises(
     fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame], moment: dict[str, list[object]], part: str
 ) -> None:
     with pytest.raises(DataError, match=part):
         fitted[0].predict_click({"user_id": ["u00"], "item_id": ["i00"]} | moment)
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        pl.Series([datetime(2020, 9, 13, 12, 26, 40), None]),
+        pl.Series([datetime(2020, 9, 13, 12, 26, 40), None]).dt.cast_time_unit("ns"),
+        ["2020-09-13T14:26:40+02:00", None],
+        [1_600_000_000.0, float("nan")],
+    ],
+)
+def test_predict_click_reads_times_as_a_dataset_does(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame], timestamp: object
+) -> None:
+    pairs = {"user_id": ["u01", "u01"], "item_id": ["i00", "i01"]}
+    expected = fitted[0].predict_click({**pairs, "timestamp": [1_600_000_000, None]})["click_probability"]
+    assert_series_equal(fitted[0].predict_click({**pairs, "timestamp": timestamp})["click_probability"], expected)
+
+
+def test_predict_click_takes_a_date_for_its_midnight(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame],
+) -> None:
+    pairs = {"user_id": "u01", "item_id": ITEMS[:2]}
+    day, second = (
+        fitted[0].predict_click({**pairs, "timestamp": time})["click_probability"]
+        for time in (date(2020, 9, 13), 1_599_955_200)
+    )
+    assert_series_equal(day, second)
 
 
 def _pairs_of(user: np.ndarray, seed: int = 0) -> LabelledPairs:
