@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +22,10 @@ from kgrec.scoring.past import Past, histories_through
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
+logger = logging.getLogger(__name__)
+
+MANY_KNOWN = 0.5  # share of a part's interactions
+
 
 def part_metrics(
     model: FittedModel, part: Dataset, ks: Sequence[int], seed: int, *, filter_seen: bool = True
@@ -30,6 +35,8 @@ def part_metrics(
     wanted = part.interactions
     if not wanted.height:
         raise DataError("evaluate: the part has no interaction")
+    if filter_seen:
+        _warn_of_known(model, part)
     lists = part_lists(model, part, max(ks), filter_seen=filter_seen)
     metrics = ranking_metrics(lists, wanted, ks=ks, num_items=len(model.items))
     return {**metrics, **part_click_metrics(model, part, seed)}
@@ -46,6 +53,20 @@ def _before(model: FittedModel, part: Dataset, users: pl.Series) -> Histories:
     if part.history is None:
         return model.histories.take(model.users.index(users))
     return model.histories_of(part.history, Vocabulary(users))
+
+
+def _warn_of_known(model: FittedModel, part: Dataset) -> None:
+    """Log it where most of what is wanted can't be listed, being in the histories."""
+    users, size = Vocabulary(part.interactions[c.USER_ID].unique(maintain_order=True)), len(model.items)
+    before = _before(model, part, users.ids)
+    user, item = users.index(part.interactions[c.USER_ID]), model.items.index(part.interactions[c.ITEM_ID])
+    known = np.isin(user * size + item, before.user_index() * size + before.item_index) & (item >= 0)
+    if known.mean() > MANY_KNOWN:
+        logger.warning(
+            "evaluate: %.0f%% of the interactions are on items of the users' histories, which the lists leave out: pass "
+            "a part that the model does not know, or filter_seen=False",
+            100 * known.mean(),
+        )
 
 
 def part_click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str, float]:

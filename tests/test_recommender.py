@@ -287,6 +287,18 @@ def test_recommender_on_bad_input_raises_one_clear_error(
         call(fitted)  # type: ignore[operator]
 
 
+def test_evaluate_on_events_that_the_model_knows_says_so(
+    fitted: kgrec.KGRecommender, split: kgrec.Split, caplog: pytest.LogCaptureFixture
+) -> None:
+    fitted.evaluate(split.test)
+    assert not caplog.text
+    assert fitted.evaluate(split.train, (10,))["recall@10"] == 0
+    assert "100% of the interactions are on items of the users' histories" in caplog.text
+    caplog.clear()
+    fitted.evaluate(split.train, filter_seen=False)
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("ks", [10, [], [2.5], "10"])
 def test_evaluate_with_bad_cutoffs_raises_before_it_ranks(
     fitted: kgrec.KGRecommender, split: kgrec.Split, ks: Any, monkeypatch: pytest.MonkeyPatch
