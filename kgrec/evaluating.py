@@ -63,8 +63,8 @@ def _warn_of_known(model: FittedModel, part: Dataset) -> None:
     known = np.isin(user * size + item, before.user_index() * size + before.item_index) & (item >= 0)
     if known.mean() > MANY_KNOWN:
         logger.warning(
-            "evaluate: %.0f%% of the interactions are on items of the users' histories, which the lists leave out: pass "
-            "a part that the model does not know, or filter_seen=False",
+            "evaluate: %.0f%% of the interactions are on items of the users' histories, which the lists leave out: "
+            "pass a part that the model does not know, or filter_seen=False",
             100 * known.mean(),
         )
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from kgrec.config import RecommenderConfig
-from kgrec.errors import ConfigError, GraphError, SavedModelError
+from kgrec.errors import ConfigError, GraphError, SavedModelError, list_first
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
@@ -87,6 +87,7 @@ def save_model(model: FittedModel, folder: Path) -> None:
     manifest = {
         "format": FORMAT,
         "files": name,
+        "holds": sorted(file.name for file in inner.iterdir()),
         "config": model.config.to_dict(),
         "click_basis": model.click_basis,
         "ordered": histories.ordered,
@@ -117,6 +118,9 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
     """
     manifest = _manifest(folder)
     inner = folder / str(manifest.get("files", ""))
+    missing = [name for name in manifest.get("holds", ()) if not (inner / name).is_file()]
+    if missing:
+        raise SavedModelError(f"{folder} is a damaged model: {list_first(missing)} is not in {inner.name}")
     try:
         config = RecommenderConfig.from_dict(manifest["config"])
         ids = json.loads((inner / "ids.json").read_text("utf-8"))

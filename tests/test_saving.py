@@ -130,3 +130,14 @@ def test_load_of_a_damaged_model_says_so(fitted: kgrec.KGRecommender, tmp_path: 
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(SavedModelError, match="damaged"):
         kgrec.KGRecommender.load(tmp_path)
+
+
+def test_load_of_a_model_that_lacks_any_of_its_files_says_which(fitted: kgrec.KGRecommender, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    for file in sorted(next(tmp_path.glob("model-*")).iterdir()):
+        held = file.read_bytes()
+        file.unlink()
+        with pytest.raises(SavedModelError, match=f"damaged model: '{file.name}' is not in"):
+            kgrec.KGRecommender.load(tmp_path)
+        file.write_bytes(held)
+    kgrec.KGRecommender.load(tmp_path)
