@@ -33,7 +33,10 @@ def count_gaps(frame: pl.DataFrame, source: Source, table: Table, findings: Find
     """Count the missing values of the optional columns that matter."""
     for name in table.counted:
         gaps = frame[name].null_count()
-        note = [] if name in source.frame.columns else ["there is no such column"]
+        note = []
+        if name not in source.frame.columns:
+            near = [other for other in source.frame.columns if other.strip().casefold() == name]
+            note = ["there is no such column" + (f", but {list_first(near)}" if near else "")]
         findings.line(table.name, f"missing {name}", gaps, "kept", note)
 
 

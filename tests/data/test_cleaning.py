@@ -171,3 +171,12 @@ def test_cleaning_nan_is_a_missing_value() -> None:
     dataset = Dataset(items=items, events={"user_id": ["u"], "item_id": ["a"], "value": [float("nan")]})
     assert dataset.items.select("price", "weight").rows() == [(None, None), (2.0, 0.5)]
     assert dataset.events["value"].to_list() == [None]
+
+
+def test_report_names_a_column_that_is_nearly_one_of_ours() -> None:
+    dataset = Dataset(
+        items={"item_id": ["a"], "Brand": ["x"], " title": ["y"]}, events={"user_id": ["u"], "item_id": ["a"]}
+    )
+    text = str(dataset.report)
+    assert "there is no such column, but 'Brand'" in text
+    assert "there is no such column, but ' title'" in text
