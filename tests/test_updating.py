@@ -231,6 +231,7 @@ def test_update_with_known_items_leaves_them_as_they_are(rec: kgrec.KGRecommende
     report = rec.update(new_items={**NEW, "title": ["other", "names"]})
     assert report.items == 0
     assert report.cleaning.rows("items", "known already") == 2
+    assert "2 items were known already and stay as they are" in str(report)
     np.testing.assert_equal(_state(rec.model_), state)
 
 

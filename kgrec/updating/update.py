@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kgrec.data import columns as c
 from kgrec.data.additions import File, read_additions
 from kgrec.data.cleaning import OnUnknown
 from kgrec.data.report import CleaningReport
@@ -53,6 +54,8 @@ class UpdateReport:
     def __str__(self) -> str:
         text = f"{self.events:,} events, {self.users:,} new users and {self.items:,} new items in {self.seconds:.2f} s"
         text += f"; {self.repeated:,} events were known already" if self.repeated else ""
+        same = self.cleaning.rows(c.ITEMS, "known already")
+        text += f"; {same:,} items were known already and stay as they are" if same else ""
         return f"{text}; graph: {self.stored}" if self.stored else text
 
 
