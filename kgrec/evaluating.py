@@ -35,9 +35,11 @@ def part_metrics(
     wanted = part.interactions
     if not wanted.height:
         raise DataError("evaluate: the part has no interaction")
+    users = wanted[c.USER_ID].unique(maintain_order=True)
+    before = _before(model, part, users)
     if filter_seen:
-        _warn_of_known(model, part)
-    lists = part_lists(model, part, max(ks), filter_seen=filter_seen)
+        _warn_of_known(model, wanted, users, before)
+    lists = model_lists(model, users, before, max(ks), filter_seen=filter_seen)
     metrics = ranking_metrics(lists, wanted, ks=ks, num_items=len(model.items))
     return {**metrics, **part_click_metrics(model, part, seed)}
 
@@ -55,11 +57,13 @@ def _before(model: FittedModel, part: Dataset, users: pl.Series) -> Histories:
     return model.histories_of(part.history, Vocabulary(users))
 
 
-def _warn_of_known(model: FittedModel, part: Dataset) -> None:
+def _warn_of_known(model: FittedModel, wanted: pl.DataFrame, users: pl.Series, before: Histories) -> None:
     """Log it where most of what is wanted can't be listed, being in the histories."""
-    users, size = Vocabulary(part.interactions[c.USER_ID].unique(maintain_order=True)), len(model.items)
-    before = _before(model, part, users.ids)
-    user, item = users.index(part.interactions[c.USER_ID]), model.items.index(part.interactions[c.ITEM_ID])
+    user, item, size = (
+        Vocabulary(users).index(wanted[c.USER_ID]),
+        model.items.index(wanted[c.ITEM_ID]),
+        len(model.items),
+    )
     known = np.isin(user * size + item, before.user_index() * size + before.item_index) & (item >= 0)
     if known.mean() > MANY_KNOWN:
         logger.warning(

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from tests.tiny import ITEMS, checkerboard, tiny_items
-
-ROOT = Path(__file__).parents[1]
-
-
-SUPPLIED = """
-[labels.Supplier]
-meaning = "Who delivers a product"
-properties = { name = "string" }
-
-[relations.SUPPLIED_BY]
-meaning = "Who delivers the product"
-from = "Product"
-to = "Supplier"
-column = "supplier"  # a column of the items; triple = "supplied by" takes a relation of the triples
-"""
-
-
-def run(*arguments: object, status: int = 0) -> str:
-    command = [sys.executable, ROOT / "scripts" / "check_graph.py", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == status, done.stderr
-    return done.stdout
+from tests.running import run
+from tests.tiny import ITEMS, SUPPLIER_SCHEMA, checkerboard, tiny_items
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +22,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_check_graph_prints_quality_and_leakage_as_text_and_json(shop: Path) -> None:
-    printed = run(shop, "--split", "leave_last_out", "--strict")
+    printed = run("check_graph.py", shop, "--split", "leave_last_out", "--strict")
     assert "Graph quality: 17 nodes, 26 edges" in printed
     assert "No relation is flagged." in printed
-    tables = json.loads(run(shop, "--format", "json"))
+    tables = json.loads(run("check_graph.py", shop, "--format", "json"))
     assert {"label": "Brand", "nodes": 2, "without_edges": 0} in tables["nodes"]
     assert "leakage" not in tables
 
@@ -56,8 +33,8 @@ def test_check_graph_prints_quality_and_leakage_as_text_and_json(shop: Path) -> 
 def test_check_graph_goes_by_the_schema_that_it_is_given(shop: Path, tmp_path: Path) -> None:
     tiny_items().with_columns(supplier=pl.lit("Acme")).write_csv(tmp_path / "items.csv")
     (tmp_path / "events.csv").write_bytes((shop / "events.csv").read_bytes())
-    (tmp_path / "schema.toml").write_text(SUPPLIED)
-    tables = json.loads(run(tmp_path, "--schema", tmp_path / "schema.toml", "--format", "json"))
+    (tmp_path / "schema.toml").write_text(SUPPLIER_SCHEMA)
+    tables = json.loads(run("check_graph.py", tmp_path, "--schema", tmp_path / "schema.toml", "--format", "json"))
     assert {"label": "Supplier", "nodes": 1, "without_edges": 0} in tables["nodes"]
 
 
@@ -66,5 +43,5 @@ def test_check_graph_with_strict_and_a_warning_ends_with_status_1(shop: Path, tm
         (tmp_path / file.name).write_bytes(file.read_bytes())
     loop = pl.DataFrame({"head": ITEMS[:1], "relation": ["goes with"], "tail": ITEMS[:1]})
     loop.write_csv(tmp_path / "triples.csv")
-    assert "WARNING  self loop: GOES_WITH" in run(tmp_path)
-    run(tmp_path, "--strict", status=1)
+    assert "WARNING  self loop: GOES_WITH" in run("check_graph.py", tmp_path)
+    run("check_graph.py", tmp_path, "--strict", status=1)

@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-SCHEMA = """
-[labels.Supplier]
-meaning = "Who delivers a product"
-properties = { name = "string" }
-[relations.SUPPLIED_BY]
-meaning = "Who delivers the product"
-from = "Product"
-to = "Supplier"
-column = "supplier"
-"""
+from tests.running import run
+from tests.tiny import SUPPLIER_SCHEMA
+
 QUERY = """// The products of a supplier.
 // $supplier (string): the supplier's id
 MATCH (p:Product)-[:SUPPLIED_BY]->(:Supplier {id: $supplier})
 RETURN p.id AS id
 ORDER BY id
 """
-
-
-def run(script: str, *arguments: object, status: int = 0) -> str:
-    """What the script printed: to stdout, or to stderr when it is to fail."""
-    command = [sys.executable, ROOT / "scripts" / script, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if status == 0 else done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "utf-8",
     )
     (folder / "events.csv").write_text("user_id,item_id\nu,p1\n", "utf-8")
-    (folder / "shop.toml").write_text(SCHEMA, "utf-8")
+    (folder / "shop.toml").write_text(SUPPLIER_SCHEMA, "utf-8")
     (folder / "queries").mkdir()
     (folder / "queries" / "products_of_supplier.cypher").write_text(QUERY, "utf-8")
     printed = run("load_graph.py", folder, "--path", folder / "graph", "--schema", folder / "shop.toml")

@@ -14,19 +14,10 @@ import pytest
 import torch
 
 import kgrec
+from tests.running import ROOT, run
 from tests.tiny import checkerboard, tiny_items
 
-ROOT = Path(__file__).parents[1]
 FAST = ["use_text=false", "embedding_dim=16", "knowledge_epochs=2", "epochs=4"]
-
-
-def run(*arguments: object, status: int = 0) -> str:
-    script, *rest = map(str, arguments)
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / script, *rest], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert done.returncode == status, done.stderr
-    return done.stdout if status == 0 else done.stderr
 
 
 @pytest.fixture(scope="module")

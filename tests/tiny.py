@@ -60,3 +60,15 @@ def latest(histories: Histories, length: int) -> Batch:
     """The last `length` events of every user."""
     stop = histories.start[1:]
     return pad(histories, np.arange(histories.num_users), np.maximum(stop - length, histories.start[:-1]), stop)
+
+
+SUPPLIER_SCHEMA = """
+[labels.Supplier]
+meaning = "Who delivers a product"
+properties = { name = "string" }
+[relations.SUPPLIED_BY]
+meaning = "Who delivers the product"
+from = "Product"
+to = "Supplier"
+column = "supplier"
+"""

@@ -77,17 +77,17 @@ class Training:
         """Train on, for about so many steps at the most, with a look at the end; None: to the end."""
         run, last = self.run, self.config.epochs
         stretch = run.steps_per_epoch / run.stretches_per_epoch
-        left = round((last - self.epoch - run.place) * run.stretches_per_epoch)
-        if steps is not None:
-            left = min(left, max(1, round(steps / stretch)))
+        left = math.inf if steps is None else max(1, round(steps / stretch))
+        to_come = min((last - self.epoch - run.place) * run.steps_per_epoch, left * stretch)
         begun, before = time.perf_counter(), self.log.seconds
-        with progress_bar("training", round(left * stretch), self.progress, "step") as bar:
-            while left and not self._stopped:
+        with progress_bar("training", round(to_come), self.progress, "step") as bar:
+            while left and self.epoch < last and not self._stopped:
                 losses = run.stretch(bar, None if self.watch else last, self.epoch)
                 left -= 1
                 self.epoch += run.begun is None
                 self.log.seconds = before + time.perf_counter() - begun
-                if not left or (run.begun is None and self.epoch % self._look == 0):
+                ended = not left or self.epoch == last
+                if ended or (run.begun is None and self.epoch % self._look == 0):
                     self.log.rows.append({"epoch": self.epoch + run.place, "seconds": self.log.seconds, **losses})
                     self._look_at(self.log.rows[-1], bar)
                     self.log.seconds = before + time.perf_counter() - begun
