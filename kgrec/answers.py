@@ -331,6 +331,6 @@ class Answers:
             If the id is neither text nor an integer.
         """
         user = user_place(self.model_, user_id, "profile")
-        if self._interests is None or self._interests.histories is not self.model_.histories:
+        if self._interests is None or not self._interests.fits(self.model_):
             self._interests = Interests(self.model_)
         return self._interests.of(user)

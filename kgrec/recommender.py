@@ -23,6 +23,7 @@ from kgrec.training.device import resolve_device
 
 if TYPE_CHECKING:  # the database driver takes a second to import
     from kgrec.data.sources import Frame
+    from kgrec.graph.schema.types import GraphSchema
     from kgrec.graph.store import GraphStore
     from kgrec.training.engine import Precision
     from kgrec.training.tracking import Tracker, TrackerName
@@ -200,12 +201,14 @@ class KGRecommender(Answers):
         new_items: Frame | str | Path | None = None,
         store: GraphStore | None = None,
         *,
+        schema: GraphSchema | str | Path | None = None,
         on_unknown: Literal["raise", "skip"] = "raise",
     ) -> UpdateReport:
-        """Take in new events and new items at once, without training.
+        """Take in new events, new items and other prices, stock and texts of known ones at once, without training.
 
         Events join the histories of their users, known and new ones, at their place in time: the next lists follow
         them, and what is popular moves with them. New items get vectors from their text and their place in the graph.
+        Known items get the properties given: filters, search, profiles and click features go by them from then on.
         What training learned stays as it is. If anything is wrong, nothing changes at all.
 
         Parameters
@@ -213,10 +216,14 @@ class KGRecommender(Answers):
         new_events, new_items : frames or files, optional
             As `Dataset` takes them, or CSV or Parquet files. An event with a time that is known already (same user,
             item, type and second) is the same event come again and counts once, so that an update may be sent twice;
-            without a time it has just happened, and each one counts. Items that are known stay as they are.
+            without a time it has just happened, and each one counts. Of items that are known, columns and cells left
+            out stay as they are, and so do brand, category and attributes, which their vectors were learned of: the
+            report counts the items that are said to have others, which the next fit takes in.
         store : GraphStore, optional
             The database that holds the graph: the new items with their facts go there too, and the new events as edges
             of their users. Sending the same again changes nothing.
+        schema : GraphSchema or path, optional
+            The shop's extension of the graph's schema, where the graph was made with one; by default the store's.
         on_unknown : "raise" or "skip"
             What to do with events on items that are neither known nor new.
 
@@ -230,13 +237,15 @@ class KGRecommender(Answers):
         DataError
             Listing every fault of both tables.
         GraphError
-            If a property of new items is of another type than that of the known ones.
+            If a property is of another type than in the graph, or the schema has faults.
         StoreError
             If the store refuses; send the same update again.
         """
         from kgrec.updating.update import update_model
 
-        self._model, report = update_model(self.model_, new_events, new_items, store, on_unknown=on_unknown)
+        self._model, report = update_model(
+            self.model_, new_events, new_items, store, schema=schema, on_unknown=on_unknown
+        )
         return report
 
     def save(self, folder: str | Path) -> None:

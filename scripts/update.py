@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Take new events and new items into a saved model, without training, and into the graph's database.
+"""Take new events, new items and other prices and stock of known ones into a saved model, and the graph's database.
 
-The same files may be given again: items, and events with a timestamp, that are known already change nothing.
+Without training. The same files may be given again: items, and events with a timestamp, that are known already change
+nothing.
 
 examples:
   python scripts/update.py runs/shop --events today.csv
   python scripts/update.py runs/shop --events today.csv.gz --items new_items.csv --out runs/shop-today
   python scripts/update.py runs/shop --items new_items.parquet --graph bolt://localhost:7687
+  python scripts/update.py runs/shop --items prices.csv --schema shop.toml
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 from command_line import run_script
 
 import kgrec
+from kgrec.graph.schema.types import read_schema
 
 
 def main() -> None:
@@ -25,9 +28,12 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="run folder of train.py, or any saved model")
     parser.add_argument("--events", type=Path, help="CSV, CSV.gz or Parquet with the columns of events")
     parser.add_argument("--items", type=Path, help="the same with the columns of items")
-    store = parser.add_mutually_exclusive_group()
-    store.add_argument("--graph", metavar="URI", help="tell this database too (login: NEO4J_USERNAME, NEO4J_PASSWORD)")
-    store.add_argument("--path", type=Path, help="tell the local server that keeps its data in this folder too")
+    parser.add_argument("--schema", type=Path, help="TOML file that the graph's labels and relations were made with")
+    database = parser.add_mutually_exclusive_group()
+    database.add_argument(
+        "--graph", metavar="URI", help="tell this database too (login: NEO4J_USERNAME, NEO4J_PASSWORD)"
+    )
+    database.add_argument("--path", type=Path, help="tell the local server that keeps its data in this folder too")
     parser.add_argument("--out", type=Path, help="folder for the updated model (default: the model's own)")
     parser.add_argument("--on-unknown", choices=("raise", "skip"), default="raise", help="events on unknown items")
     args = parser.parse_args()
@@ -35,8 +41,9 @@ def main() -> None:
         parser.error("give --events, --items or both")
 
     recommender = kgrec.KGRecommender.load(args.model)
-    with kgrec.open_graph(args.graph, args.path) if args.graph or args.path else nullcontext() as opened:
-        report = recommender.update(args.events, args.items, opened, on_unknown=args.on_unknown)
+    schema, has_store = read_schema(args.schema), args.graph or args.path
+    with kgrec.open_graph(args.graph, args.path, schema=schema) if has_store else nullcontext() as store:
+        report = recommender.update(args.events, args.items, store, schema=schema, on_unknown=args.on_unknown)
     print(report.cleaning)
     print(report)
     out = args.out or args.model

@@ -225,13 +225,12 @@ def test_update_with_a_new_brand_and_category_takes_them_into_the_graph(rec: kgr
     assert rec.recommend(["u01"], filters={"category": "All > Low > Lowest"}, k=2)["item_id"].to_list() == ["x"]
 
 
-def test_update_with_known_items_leaves_them_as_they_are(rec: kgrec.KGRecommender) -> None:
+def test_update_with_known_items_as_they_are_changes_nothing(rec: kgrec.KGRecommender) -> None:
     rec.update(new_items=NEW)
     state = _state(rec.model_)
-    report = rec.update(new_items={**NEW, "title": ["other", "names"]})
-    assert report.items == 0
-    assert report.cleaning.rows("items", "known already") == 2
-    assert "2 items were known already and stay as they are" in str(report)
+    report = rec.update(new_items=NEW)
+    assert (report.items, report.changed) == (0, 0)
+    assert report.cleaning.rows("items", "known already, nothing changed") == 2
     np.testing.assert_equal(_state(rec.model_), state)
 
 

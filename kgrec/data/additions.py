@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -22,8 +23,8 @@ File: TypeAlias = "str | os.PathLike[str]"
 
 def read_additions(
     events: Frame | File | None, items: Frame | File | None, known: pl.Series, *, on_unknown: OnUnknown = "raise"
-) -> Dataset:
-    """Read new events and new items.
+) -> tuple[Dataset, Dataset]:
+    """Read new events, and new items and news of known ones.
 
     Parameters
     ----------
@@ -36,8 +37,8 @@ def read_additions(
 
     Returns
     -------
-    Dataset
-        Its items are the new ones alone: rows of items that are known are dropped, and counted in its report.
+    Dataset, Dataset
+        The events with the new items, and the items that are known.
 
     Raises
     ------
@@ -61,7 +62,6 @@ def read_additions(
     logged, _ = read_events(sources, findings, catalogue)
     findings.raise_faults("the update")
     is_known = found[c.ITEM_ID].is_in(known.implode())
-    findings.line(c.ITEMS, "known already", int(is_known.sum()), "dropped", found.filter(is_known)[c.ITEM_ID])
     content = Content(
         items=found.filter(~is_known),
         events=or_empty(logged, schema.EVENTS),
@@ -70,4 +70,5 @@ def read_additions(
         triples=or_empty(None, schema.TRIPLES),
         report=CleaningReport.of(findings.lines),
     )
-    return Dataset.from_content(content)
+    news = replace(content, items=found.filter(is_known), events=content.events.clear())
+    return Dataset.from_content(content), Dataset.from_content(news)

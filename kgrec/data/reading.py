@@ -24,6 +24,10 @@ logger = logging.getLogger(__name__)
 Layout = Literal["auto", "kgrec", "recbole", "kgat", "kgcn"]
 ROW_BYTES, MOST_OF_MEMORY = 300, 0.5  # an event read and trained on in memory, at most; share of the machine's for all
 TEXT_BYTES, ZIPPED_BYTES = 50, 10  # a row of a file, about
+CONTAINER_LIMITS = (  # of cgroups, version 2 and 1
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 def read_dataset(
@@ -53,7 +57,8 @@ def read_dataset(
         Whether events and impressions are held in memory. Else they lie in files without a name where temporary files
         go (`TMPDIR`, which must not be memory itself), 140 bytes a row, while reading three times that, and are gone
         through slice by slice: the same dataset, in less memory. pyarrow is needed. None: on disk where they would take
-        half of the machine's memory and pyarrow is there. Other tools' layouts are read into memory.
+        half of the machine's memory, or of what its container may have, and pyarrow is there. Other tools' layouts are
+        read into memory.
 
     Returns
     -------
@@ -97,12 +102,23 @@ def _fits(folder: Path) -> bool:
     rows = sum(_rows_about(file) for file in files if file.is_file())
     if not hasattr(os, "sysconf"):  # Windows, where a file that is mapped can't lose its name either
         return True
-    if rows * ROW_BYTES <= MOST_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+    if rows * ROW_BYTES <= MOST_OF_MEMORY * _memory():
         return True
     if not disk.is_possible():
         logger.warning("%s: some %s events are read into memory; on disk, with kgrec[disk]", folder, f"{rows:,}")
         return True
     return False
+
+
+def _memory() -> int:
+    """Bytes of memory that there are to use: the machine's, or the container's where that has fewer."""
+    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in CONTAINER_LIMITS:
+        try:
+            sizes.append(int(file.read_text()))
+        except (OSError, ValueError):  # another version of cgroups, or "max": no limit
+            continue
+    return min(sizes)
 
 
 def _rows_about(file: Path) -> int:

@@ -71,6 +71,10 @@ class Interests:
         visits = _Visits.of(self.histories, tried, self.event_weight, len(model.items))
         self.kinds = {kind: self._fit(table, visits) for kind, table in tables.items()}
 
+    def fits(self, model: FittedModel) -> bool:
+        """Whether it was made of the histories and the graph that the model holds."""
+        return self.histories is model.histories and self.model.graph is model.graph
+
     def of(self, user: int) -> pl.DataFrame:
         """The interests of one user.
 

@@ -13,8 +13,14 @@ from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 Key = TypeVar("Key", str, tuple[str, str, str])
 
 
-def merge_graphs(graph: KnowledgeGraph, more: KnowledgeGraph) -> KnowledgeGraph:
-    """Every node and edge of both; what both have keeps the properties it has in `graph`.
+def merge_graphs(graph: KnowledgeGraph, more: KnowledgeGraph, *, newer: bool = False) -> KnowledgeGraph:
+    """Every node and edge of both.
+
+    Parameters
+    ----------
+    newer : bool
+        What both have keeps the properties it has in `graph`; with `newer`, it has those of `more`, and of `graph`
+        those that `more` says nothing of.
 
     Raises
     ------
@@ -22,21 +28,26 @@ def merge_graphs(graph: KnowledgeGraph, more: KnowledgeGraph) -> KnowledgeGraph:
         Listing the properties whose values are of types that do not fit together.
     """
     faults: list[str] = []
-    nodes = _merged(graph.nodes, more.nodes, [ID], faults)
-    edges = _merged(graph.edges, more.edges, [HEAD_ID, TAIL_ID], faults)
+    nodes = _merged(graph.nodes, more.nodes, [ID], faults, newer=newer)
+    edges = _merged(graph.edges, more.edges, [HEAD_ID, TAIL_ID], faults, newer=newer)
     raise_faults(GraphError, "merging two graphs", faults)
     return KnowledgeGraph(nodes, edges)
 
 
 def _merged(
-    tables: Mapping[Key, pl.DataFrame], more: Mapping[Key, pl.DataFrame], keys: list[str], faults: list[str]
+    tables: Mapping[Key, pl.DataFrame],
+    more: Mapping[Key, pl.DataFrame],
+    keys: list[str],
+    faults: list[str],
+    *,
+    newer: bool,
 ) -> dict[Key, pl.DataFrame]:
     made = dict(tables)
     for name, table in more.items():
         if name not in made:
             made[name] = table
             continue
-        fresh = table.join(made[name].select(keys), on=keys, how="anti")
+        fresh = table if newer else table.join(made[name].select(keys), on=keys, how="anti")
         unlike = [
             f"{name}: {column!r} is {made[name].schema[column]} in one, {fresh.schema[column]} in the other"
             for column in fresh.columns
@@ -44,8 +55,16 @@ def _merged(
         ]
         faults += unlike
         if not unlike:
-            made[name] = pl.concat([made[name], fresh], how="diagonal_relaxed")
+            made[name] = _stacked(made[name], fresh, keys)
     return made
+
+
+def _stacked(table: pl.DataFrame, more: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """The rows of both; of a key that both have one row, with the last value of each column."""
+    is_twice = {how: table.join(more.select(keys), on=keys, how=how) for how in ("anti", "semi")}
+    both = pl.concat([is_twice["semi"], more], how="diagonal_relaxed")
+    latest = both.group_by(keys, maintain_order=True).agg(pl.all().drop_nulls().last())
+    return pl.concat([is_twice["anti"], latest], how="diagonal_relaxed")
 
 
 def _fit(one: pl.DataType, other: pl.DataType) -> bool:

@@ -61,7 +61,7 @@ class QueryReader:
         self, lexical: LexicalIndex, linker: Linker, prices: np.ndarray, is_word: Callable[[str], bool]
     ) -> None:
         self._linker = linker
-        self._prices = prices
+        self.prices = prices
         self._is_word = is_word
         self._speller = Speller(lexical)
 
@@ -87,7 +87,7 @@ class QueryReader:
         if found is None:
             return None, query
         price = Understood("price", found.text, low=found.low, high=found.high)
-        return (price, rest) if in_price(self._prices, price).any() else (None, query)
+        return (price, rest) if in_price(self.prices, price).any() else (None, query)
 
 
 def in_price(prices: np.ndarray, price: Understood) -> np.ndarray:

@@ -21,7 +21,7 @@ from kgrec.search.nearest import ItemCosines
 from kgrec.search.reading import QueryReader, ReadQuery, in_price
 from kgrec.search.results import SearchResult
 from kgrec.search.settings import FACETS, LEXICAL, OTHER, PERSONAL, VECTORS, SearchSettings
-from kgrec.search.texts import item_fields
+from kgrec.search.texts import item_fields, reads_alike
 from kgrec.search.understanding import Linker
 from kgrec.search.vectors import catalogue_vectors, query_encoder
 from kgrec.search.words import Stems
@@ -65,8 +65,11 @@ class Searcher:
         self._tuned: TextEncoder | None = None
 
     def follow(self, model: FittedModel) -> None:
-        """Go by the users of a model that it `fits`: their histories may have changed since."""
+        """Go by the users and prices of a model that it `fits`: they may have changed since."""
         self._model = model
+        if self._graph is not model.graph:
+            self._graph = model.graph
+            self._prices = self.reader.prices = _prices(model)
 
     def use(self, settings: SearchSettings) -> None:
         """Go on with other settings over the same items' vectors."""
@@ -74,9 +77,9 @@ class Searcher:
         self._query_vectors.clear()
 
     def fits(self, model: FittedModel) -> bool:
-        """Whether it was made of the catalogue, graph and settings that the model holds."""
-        same = self._graph is model.graph and self._items is model.items and self._model.config is model.config
-        return same and self.settings is (model.search or self.settings)
+        """Whether it was made of the catalogue, texts and settings that the model holds."""
+        same = self._items is model.items and self._model.config is model.config
+        return same and self.settings is (model.search or self.settings) and reads_alike(self._graph, model.graph)
 
     def query_vector(self, text: str) -> Tensor:
         """The unit vector of a query's text, shape (text_dim,), as encoded; kept for the next time."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from kgrec.data.columns import CATEGORY_SEPARATOR
 from kgrec.graph.build import ATTRIBUTE, CATEGORY, PRODUCT
@@ -38,6 +39,22 @@ def item_fields(graph: KnowledgeGraph, items: Vocabulary) -> dict[str, list[str]
         texts = _texts(graph, label)
         _append(facets, item, [texts[index] for index in node])
     return {TITLE: titles, FACETS: facets, DESCRIPTION: descriptions}
+
+
+def reads_alike(graph: KnowledgeGraph, other: KnowledgeGraph) -> bool:
+    """Whether search finds the same words and links in both: they are equal but for what products have beside text."""
+    if graph is other:
+        return True
+    if graph.nodes.keys() != other.nodes.keys() or graph.edges.keys() != other.edges.keys():
+        return False
+    pairs = [(_said(label, table), _said(label, other.nodes[label])) for label, table in graph.nodes.items()]
+    pairs += [(table, other.edges[edge_type]) for edge_type, table in graph.edges.items()]
+    return all(one.equals(two) for one, two in pairs)
+
+
+def _said(label: str, table: pl.DataFrame) -> pl.DataFrame:
+    unread = [name for name in _NO_TEXT if name != ID]
+    return table.select(cs.string() - cs.by_name(*unread, require_all=False)) if label == PRODUCT else table
 
 
 def links(graph: KnowledgeGraph, items: Vocabulary) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

@@ -16,7 +16,9 @@ from kgrec.updating.events import UNKNOWN
 _KIND, _TIME = "kind", "time"
 
 
-def changed_facts(model: FittedModel, events: pl.DataFrame, facts: KnowledgeGraph) -> KnowledgeGraph:
+def changed_facts(
+    model: FittedModel, events: pl.DataFrame, facts: KnowledgeGraph, changed: pl.Series
+) -> KnowledgeGraph:
     """The part of the shop's graph that an update changed, for a store to load.
 
     Parameters
@@ -28,17 +30,20 @@ def changed_facts(model: FittedModel, events: pl.DataFrame, facts: KnowledgeGrap
         now (`count`) and when the last one was (`last_at`, UTC epoch seconds): to load it twice changes nothing.
     facts : KnowledgeGraph
         What is known of the new items.
+    changed : polars.Series
+        The known items that have other properties now.
     """
     edges: dict[EdgeType, pl.DataFrame] = {
         edge_type: _rows(model.graph.edges[edge_type], table, [HEAD_ID, TAIL_ID])
         for edge_type, table in facts.edges.items()
     }
     nodes = {label: table.select(ID) for label, table in facts.nodes.items()}
+    if len(changed):
+        _add_products(nodes, changed)
     counted = _counted(model, interactions_of(events))
     if counted.height:
         nodes[USER] = counted.select(pl.col(HEAD_ID).alias(ID)).unique()
-        ends = [counted.select(pl.col(TAIL_ID).alias(ID)), *([nodes[PRODUCT]] if PRODUCT in nodes else [])]
-        nodes[PRODUCT] = pl.concat(ends).unique()
+        _add_products(nodes, counted[TAIL_ID])
         for (kind,), table in counted.partition_by([_KIND], as_dict=True).items():
             relation = EVENT_RELATIONS[EVENT_NAMES[int(kind)]]
             edges[USER, relation, PRODUCT] = table.drop(_KIND)
@@ -47,6 +52,11 @@ def changed_facts(model: FittedModel, events: pl.DataFrame, facts: KnowledgeGrap
         {label: _with_properties(table, known.get(label)) for label, table in nodes.items()},
         edges,
     )
+
+
+def _add_products(nodes: dict[str, pl.DataFrame], ids: pl.Series) -> None:
+    added = ids.alias(ID).to_frame()
+    nodes[PRODUCT] = pl.concat([nodes.get(PRODUCT, added.clear()), added]).unique()
 
 
 def _rows(table: pl.DataFrame, wanted: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""From a fitted model, new events and new items to the model that knows them."""
+"""From a fitted model, new events, new items and news of known ones to the model that knows them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from kgrec.data import columns as c
 from kgrec.data.additions import File, read_additions
 from kgrec.data.cleaning import OnUnknown
-from kgrec.data.report import CleaningReport
+from kgrec.data.dataset import Dataset
+from kgrec.data.report import CleaningReport, Findings, Line
 from kgrec.data.sources import Frame
 from kgrec.errors import DataError, check_is
 from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.graph.schema.types import GraphSchema, read_schema
 from kgrec.models.fitted import FittedModel
 from kgrec.models.popularity import Popularity
 from kgrec.tensors.shown import build_shown
 from kgrec.updating.events import GrownHistories, grow_histories
 from kgrec.updating.facts import changed_facts
 from kgrec.updating.items import grow_items
+from kgrec.updating.properties import ChangedItems, change_items
 
 if TYPE_CHECKING:  # the database driver takes a second to import
     from kgrec.graph.store import GraphStore
@@ -37,6 +42,8 @@ class UpdateReport:
         Events that were known already (same user, item, type and time), and were left out.
     items, users : int
         That were not known before.
+    changed : int
+        Known items of which a property changed.
     cleaning : CleaningReport
         What was found in the tables and what was done about it.
     stored : LoadReport or None
@@ -46,6 +53,7 @@ class UpdateReport:
     events: int
     repeated: int
     items: int
+    changed: int
     users: int
     seconds: float
     cleaning: CleaningReport
@@ -54,8 +62,7 @@ class UpdateReport:
     def __str__(self) -> str:
         text = f"{self.events:,} events, {self.users:,} new users and {self.items:,} new items in {self.seconds:.2f} s"
         text += f"; {self.repeated:,} events were known already" if self.repeated else ""
-        same = self.cleaning.rows(c.ITEMS, "known already")
-        text += f"; {same:,} items were known already and stay as they are" if same else ""
+        text += f"; {self.changed:,} known items changed" if self.changed else ""
         return f"{text}; graph: {self.stored}" if self.stored else text
 
 
@@ -65,9 +72,13 @@ def update_model(
     items: Frame | File | None,
     store: GraphStore | None,
     *,
+    schema: GraphSchema | File | None = None,
     on_unknown: OnUnknown = "raise",
 ) -> tuple[FittedModel, UpdateReport]:
-    """The model that knows the events and items too; `model` itself stays as it is. See `KGRecommender.update`."""
+    """The model that knows the events and items too, and what is new of known ones; `model` itself stays as it is.
+
+    See `KGRecommender.update`.
+    """
     if events is None and items is None:
         raise DataError("update: nothing was given, neither events nor items")
     if store is not None:
@@ -75,28 +86,53 @@ def update_model(
 
         check_is(GraphStore, "update", store=store)
     begun = time.perf_counter()
-    added = read_additions(events, items, model.items.ids, on_unknown=on_unknown)
+    if not isinstance(schema, GraphSchema):
+        schema = store.schema if store is not None and schema is None else read_schema(schema)
+    added, news = read_additions(events, items, model.items.ids, on_unknown=on_unknown)
     updated, facts = model, KnowledgeGraph({}, {})
+    changed = ChangedItems.none()
+    if news.items.height:
+        updated, changed = change_items(updated, KnowledgeGraph.from_dataset(news, schema=_said(schema, news)))
     if added.items.height:
-        facts = KnowledgeGraph.from_dataset(added, schema=None if store is None else store.schema)
-        updated = grow_items(model, added.items, facts)
+        facts = KnowledgeGraph.from_dataset(added, schema=schema)
+        updated = grow_items(updated, added.items, facts)
     grown = grow_histories(model.histories, model.users, updated.items, added.events)
     updated = _with_histories(updated, grown)
     if model.shown is not None:
         updated.shown = model.shown.and_later(build_shown(added.events, updated.users, updated.items))
     stored = None
     if store is not None:
-        stored = store.load(changed_facts(updated, added.events, facts), progress=False)
+        stored = store.load(changed_facts(updated, added.events, facts, changed.ids), progress=False)
     report = UpdateReport(
         events=len(grown.item_index),
         repeated=grown.repeated,
         items=added.items.height,
+        changed=len(changed.ids),
         users=len(grown.users) - len(model.users),
         seconds=time.perf_counter() - begun,
-        cleaning=added.report,
+        cleaning=added.report.plus(_lines(news.items[c.ITEM_ID], changed)),
         stored=stored,
     )
     return updated, report
+
+
+def _said(schema: GraphSchema, items: Dataset) -> GraphSchema:
+    """The schema without the relations of columns that the items don't have: of known ones they may be left out."""
+    relations = {
+        name: relation
+        for name, relation in schema.relations.items()
+        if not relation.column or relation.column in items.items.columns
+    }
+    return replace(schema, relations=relations)
+
+
+def _lines(known: pl.Series, changed: ChangedItems) -> list[Line]:
+    findings = Findings()
+    same = known.filter(~known.is_in(changed.ids.implode()))
+    findings.line(c.ITEMS, "known already, nothing changed", len(same), "dropped", same)
+    action = "kept as in the graph until the next fit"
+    findings.line(c.ITEMS, "links of a known item differ", len(changed.relinked), action, changed.relinked)
+    return findings.lines
 
 
 def _with_histories(model: FittedModel, grown: GrownHistories) -> FittedModel:

@@ -123,6 +123,19 @@ def test_files_larger_than_a_share_of_memory_go_to_disk(tmp_path: Path, monkeypa
     assert len(stored) == 2  # events and impressions
 
 
+@pytest.mark.parametrize(("limit", "goes_to_disk"), [("2000", True), ("max", False), ("9223372036854771712", False)])
+def test_files_larger_than_a_share_of_the_containers_memory_go_to_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, goes_to_disk: bool
+) -> None:
+    folder, stored = _untidy(tmp_path, 0, "csv"), []
+    monkeypatch.setattr(disk, "scanned", lambda table: stored.append(table) or table.collect())
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    files = (tmp_path / "memory.max", tmp_path / "no such file")
+    monkeypatch.setattr("kgrec.data.reading.CONTAINER_LIMITS", files)
+    read_dataset(folder, on_unknown="skip")
+    assert bool(stored) == goes_to_disk
+
+
 def test_large_files_without_pyarrow_are_read_into_memory_with_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
