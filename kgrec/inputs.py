@@ -16,7 +16,7 @@ from kgrec.data.cleaning import Catalogue
 from kgrec.data.parsing import parse_ids, parse_table
 from kgrec.data.report import Findings
 from kgrec.data.schema import EVENTS, Table
-from kgrec.data.sources import Source, first_line, to_polars
+from kgrec.data.sources import Source, is_rows, to_table
 from kgrec.errors import ConfigError, DataError, UnknownIdError, list_first, raise_faults
 from kgrec.models.fitted import FittedModel
 from kgrec.ranking.filters import allowed_items
@@ -75,19 +75,6 @@ def _user_item_ids(frame: pl.DataFrame, what: str) -> pl.DataFrame:
     found = {name: _ids(frame[name]) for name in (c.USER_ID, c.ITEM_ID)}
     raise_faults(DataError, what, [f"column {name!r} {fault}" for name, (_, fault) in found.items() if fault])
     return pl.DataFrame({name: ids for name, (ids, _) in found.items()})
-
-
-def _frame(given: Any, what: str) -> pl.DataFrame:
-    """A frame of any library, a dict of columns or a list of dicts."""
-    try:
-        return pl.DataFrame(given) if _is_rows(given) else to_polars(given)
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{what} can't be taken as a table: {first_line(error)}") from error
-
-
-def _is_rows(given: Any) -> bool:
-    """Whether it is a list of dicts."""
-    return isinstance(given, (list, tuple)) and bool(given) and all(isinstance(row, Mapping) for row in given)
 
 
 def item_places(items: Vocabulary, item_ids: pl.Series, what: str) -> np.ndarray:
@@ -157,8 +144,8 @@ def user_item_pairs(pairs: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     DataError
         If they are neither, or an id is neither text nor an integer.
     """
-    if not isinstance(pairs, (Sequence, np.ndarray)) or _is_rows(pairs):
-        frame = _frame(pairs, "pairs")
+    if not isinstance(pairs, (Sequence, np.ndarray)) or is_rows(pairs):
+        frame = to_table(pairs, "pairs")
         return frame, _user_item_ids(frame, "pairs")
     wrong = [pair for pair in pairs if not isinstance(pair, (tuple, list, np.ndarray)) or len(pair) != 2]
     if wrong:
@@ -307,10 +294,10 @@ def session_events(histories: Any, model: FittedModel, on_unknown: OnUnknown) ->
 
 def _session_frame(histories: Any) -> tuple[pl.DataFrame, pl.Series | None]:
     """A table of events; the users too, where some may have none."""
-    if isinstance(histories, (Sequence, np.ndarray, pl.Series)) and not _is_rows(histories):
+    if isinstance(histories, (Sequence, np.ndarray, pl.Series)) and not is_rows(histories):
         histories = {str(place): items for place, items in enumerate(histories)}
     elif not isinstance(histories, Mapping) or c.ITEM_ID in histories:
-        return _frame(histories, "histories"), None
+        return to_table(histories, "histories"), None
     wrong = {
         user: items for user, items in histories.items() if isinstance(items, str) or not isinstance(items, Iterable)
     }
@@ -327,7 +314,7 @@ def _session_frame(histories: Any) -> tuple[pl.DataFrame, pl.Series | None]:
 
 
 def _profile_table(profiles: Any) -> pl.DataFrame:
-    frame = _frame(profiles, "profiles")
+    frame = to_table(profiles, "profiles")
     if c.USER_ID not in frame.columns:
         raise DataError(f"profiles: missing column {c.USER_ID!r}; found {list_first(frame.columns)}")
     frame = frame.with_columns(id_series(frame[c.USER_ID], "profiles: user_id").alias(c.USER_ID))

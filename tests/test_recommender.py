@@ -270,7 +270,7 @@ def test_recommender_before_fit_says_so() -> None:
         (lambda rec: rec.predict_click([("u01",)]), "expected a list of pairs"),
         (lambda rec: rec.predict_click([("u01", None)]), "item_id holds nothing in place 0"),
         (lambda rec: rec.predict_click({"user_id": [13.0], "item_id": [1]}), "'user_id' holds floating-point numbers"),
-        (lambda rec: rec.predict_click(3), "pairs can't be taken as a table"),
+        (lambda rec: rec.predict_click(3), "pairs: can't be taken as a table"),
         (lambda rec: rec.recommend([1, "u01"]), "user_ids holds values of the types int, str"),
         (lambda rec: rec.recommend(5), "user_ids is 5, expected a list of ids"),
         (lambda rec: rec.recommend(["u01"], exclude=[1.5]), "exclude holds floating-point numbers"),

@@ -29,9 +29,9 @@ class Dataset:
     Parameters
     ----------
     items, events, users, queries, triples, impressions : frames
-        Any of pandas, polars, an object with the Arrow C stream interface, or a dict of columns; the columns are those
-        of `kgrec.data.schema`. `events` may be a dict of the frames "train", "validation" and "test": a fixed split.
-        `impressions` are appended to the events.
+        Any of pandas, polars, an object with the Arrow C stream interface, a dict of columns or a list of dicts; the
+        columns are those of `kgrec.data.schema`. `events` may be a dict of the frames "train", "validation" and
+        "test": a fixed split. `impressions` are appended to the events.
     on_unknown : "raise" or "skip"
         What to do with events and queries whose item is not in `items`: a fault, or drop and count them.
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias, TypeGuard, cast
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,7 @@ from kgrec.data import columns as c
 from kgrec.data import disk
 from kgrec.data.report import Findings
 from kgrec.data.schema import TABLES
-from kgrec.errors import list_first
+from kgrec.errors import DataError, list_first
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 ROW = "__row__"  # the row's number in its source, for messages
@@ -30,7 +30,8 @@ class ArrowTable(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
-Frame: TypeAlias = "ArrowTable | pl.LazyFrame | Mapping[str, Sequence[Any] | np.ndarray | pl.Series]"
+Columns: TypeAlias = "Mapping[str, Sequence[Any] | np.ndarray | pl.Series]"
+Frame: TypeAlias = "ArrowTable | pl.LazyFrame | Columns | Sequence[Mapping[str, Any]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ class _Stream:
 
 
 def to_polars(frame: Frame) -> pl.DataFrame:
-    """Take a frame of any library, or a dict of columns; a text or a number for a column is that of every row.
+    """Take a frame of any library, a list of dicts, or a dict of columns, where one value is that of every row.
 
     Raises
     ------
@@ -197,15 +198,33 @@ def to_polars(frame: Frame) -> pl.DataFrame:
                 for name, values in frame.items()
             }
         )
+    if is_rows(frame):
+        names = dict.fromkeys(str(name) for row in frame for name in row)
+        return pl.DataFrame([_series(name, [row.get(name) for row in frame]) for name in names])
     if hasattr(frame, "__arrow_c_stream__"):
         try:
             taken = pl.DataFrame(_Stream(frame))
         except (ImportError, NotImplementedError, TypeError, ValueError):  # pandas: no pyarrow, or a mixed column
             if not (hasattr(frame, "columns") and hasattr(frame, "__getitem__")):
                 raise
-            return pl.DataFrame([_series(str(name), frame[name].tolist()) for name in frame.columns])
+            mixed = cast("Any", frame)
+            return pl.DataFrame([_series(str(name), mixed[name].tolist()) for name in mixed.columns])
         return taken.select(name for name in taken.columns if not name.startswith("__index_level_"))
-    raise TypeError(f"found {type(frame).__name__}, expected a pandas, polars or Arrow table or a dict of columns")
+    expected = "a pandas, polars or Arrow table, a dict of columns or a list of dicts"
+    raise TypeError(f"found {type(frame).__name__}, expected {expected}")
+
+
+def is_rows(given: object) -> TypeGuard[Sequence[Mapping[str, Any]]]:
+    """Whether it is a list of dicts, each a row."""
+    return isinstance(given, (list, tuple)) and bool(given) and all(isinstance(row, Mapping) for row in given)
+
+
+def to_table(frame: Frame, what: str) -> pl.DataFrame:
+    """What `to_polars` makes of a frame; DataError if it is none."""
+    try:
+        return to_polars(frame)
+    except (pl.exceptions.PolarsError, TypeError, ValueError, OSError) as error:
+        raise DataError(f"{what}: can't be taken as a table: {first_line(error)}") from error
 
 
 def _series(name: str, values: Sequence[Any] | np.ndarray | pl.Series) -> pl.Series:

@@ -11,7 +11,7 @@ import polars as pl
 from kgrec.data import columns as c
 from kgrec.data.parsing import parse_id, parse_seconds, row_examples, without_blanks
 from kgrec.data.report import Findings
-from kgrec.data.sources import ROW, Frame, Source, first_line, to_polars
+from kgrec.data.sources import ROW, Frame, Source, to_table
 from kgrec.errors import ConfigError, DataError, list_first, raise_faults
 
 Ranges: TypeAlias = "Mapping[str, tuple[pl.Expr, str]]"
@@ -21,14 +21,6 @@ def check_level(level: float, what: str) -> None:
     """Raise ConfigError unless `level` lies strictly between 0 and 1."""
     if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 1:
         raise ConfigError(f"{what}: level is {level!r}, expected a number between 0 and 1, such as 0.95")
-
-
-def to_table(frame: Frame, what: str) -> pl.DataFrame:
-    """A polars, pandas or Arrow table, a LazyFrame or a dict of columns, as polars; DataError if it is none."""
-    try:
-        return to_polars(frame)
-    except (pl.exceptions.PolarsError, TypeError, ValueError, OSError) as error:
-        raise DataError(f"{what}: can't be taken as a table: {first_line(error)}") from error
 
 
 def read_table(frame: Frame, columns: Sequence[str], what: str, ranges: Ranges | None = None) -> pl.DataFrame:

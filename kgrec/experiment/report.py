@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from kgrec.data import columns as c
-from kgrec.data.sources import Frame
+from kgrec.data.sources import Frame, to_table
 from kgrec.errors import DataError, list_first
 from kgrec.experiment.assignment import Arms
-from kgrec.experiment.checks import read_table, to_table, zero_or_one
+from kgrec.experiment.checks import read_table, zero_or_one
 from kgrec.experiment.planning import SampleRatio, sample_ratio
 from kgrec.experiment.rates import Comparison, Rate, arm_rates, check_one_arm_each, compare
 from kgrec.experiment.sequential import SequentialTest, sequential_test

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
-from kgrec.data.sources import Frame
+from kgrec.data.sources import Frame, to_table
 from kgrec.errors import ConfigError, DataError, list_first, raise_faults
-from kgrec.experiment.checks import between, check_level, read_table, to_table
+from kgrec.experiment.checks import between, check_level, read_table
 from kgrec.experiment.rates import check_one_arm_each
 
 FEWEST_USERS = 50  # of each arm, before the first look: the normal approximation wants some

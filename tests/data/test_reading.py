@@ -267,6 +267,14 @@ def test_dataset_events_by_part_make_a_fixed_split() -> None:
     assert [part.events["item_id"].to_list() for part in split.parts.values()] == [["a"], ["b"], ["c"]]
 
 
+def test_dataset_takes_rows_as_dicts() -> None:
+    items = [{"item_id": 7, "price": 2}, {"item_id": 8, "attributes": {"colour": "red"}}, {"price": 1.5, "item_id": 9}]
+    data = Dataset(items=items, events=[{"user_id": "u", "item_id": 8, "timestamp": 5}])
+    assert data.items.select("item_id", "price").rows() == [("7", 2.0), ("8", None), ("9", 1.5)]
+    assert data.items["attributes"].to_list() == [None, '{"colour": "red"}', None]
+    assert data.events.select("user_id", "item_id", "timestamp").rows() == [("u", "8", 5)]
+
+
 def test_dataset_of_something_else_is_a_fault() -> None:
     with pytest.raises(DataError, match="items: can't be taken as a table: found list, expected a pandas"):
         Dataset(items=[1, 2], events={"user_id": ["u"], "item_id": ["a"]})  # type: ignore[arg-type]
