@@ -217,9 +217,12 @@ def asked_users(
         raise ConfigError(f"on_unknown is {on_unknown!r}, expected 'raise', 'skip' or 'cold_start'")
     users, source = model.users, model.histories
     if histories is not None:
-        events, ids = session_events(histories, model, on_unknown)
-        users = Vocabulary(ids)
-        source = model.histories_of(events, users)
+        sessions = read_sessions(histories, model, on_unknown)
+        users = Vocabulary(sessions.users)
+        source = model.histories_of(sessions.events, users)
+        if not sessions.named:  # the model may have a user "0" too
+            strangers = np.full(len(users), -1)
+            source = replace(source, user=strangers, profile=profile_rows(model.profile, strangers))
     table = None if profiles is None else _profile_table(profiles)
     if user_ids is not None:
         wanted = id_series(user_ids, "user_ids")
@@ -244,13 +247,28 @@ def asked_users(
     if table is not None:
         given = Vocabulary(table[c.USER_ID]).index(wanted)
         rows = profile_rows(model.profile_columns.encode(table), given)
-        of_known = profile_rows(model.profile, model.users.index(wanted))
-        taken = replace(taken, profile=np.where(given[:, None] >= 0, rows, of_known))
+        assert taken.profile is not None  # a model's histories have one
+        taken = replace(taken, profile=np.where(given[:, None] >= 0, rows, taken.profile))
     as_known = histories is None and table is None and bool((index >= 0).all())
     return Asked(wanted, taken, index if as_known else None)
 
 
-def session_events(histories: Any, model: FittedModel, on_unknown: OnUnknown) -> tuple[pl.DataFrame, pl.Series]:
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Sessions that come from outside.
+
+    Attributes
+    ----------
+    named : bool
+        Whether whoever handed them in said whose they are: else the users are 0, 1 ..., and nobody that a model knows.
+    """
+
+    events: pl.DataFrame
+    users: pl.Series
+    named: bool
+
+
+def read_sessions(histories: Any, model: FittedModel, on_unknown: OnUnknown) -> Sessions:
     """The events of sessions that come from outside, checked as a dataset's events are, and their users.
 
     Parameters
@@ -267,11 +285,11 @@ def session_events(histories: Any, model: FittedModel, on_unknown: OnUnknown) ->
     UnknownIdError
         If an item is unknown, and on_unknown is "raise".
     """
-    frame, users = _session_frame(histories)
+    frame, users, named = _session_frame(histories)
     ids = _user_item_ids(frame, "histories")
     users = ids[c.USER_ID].unique(maintain_order=True) if users is None else users
     if not frame.height:
-        return pl.DataFrame(schema=EVENTS.dtypes), users
+        return Sessions(pl.DataFrame(schema=EVENTS.dtypes), users, named)
     if (ids[c.USER_ID] == "").any():
         raise DataError("histories: an event has the empty user_id '', expected a name for each session")
     is_known = pl.Series(model.items.index(ids[c.ITEM_ID]) >= 0)
@@ -282,22 +300,23 @@ def session_events(histories: Any, model: FittedModel, on_unknown: OnUnknown) ->
             "by update(new_items=...), or leave them out: on_unknown='skip' or 'cold_start'"
         )
     if on_unknown == "skip":
-        kept = pl.concat([ids[c.USER_ID].filter(is_known), model.users.ids])
+        kept = pl.concat([ids[c.USER_ID].filter(is_known), model.users.ids if named else model.users.ids.clear()])
         users = users.filter(users.is_in(kept.implode()) | ~users.is_in(ids[c.USER_ID].implode()))
     told = ids.with_columns(frame[name] for name in (c.EVENT, c.TIMESTAMP, c.LABEL) if name in frame.columns)
     source, findings = Source.of(told, "histories"), Findings()
     events, _ = read_events({c.EVENTS: source}, findings, Catalogue(model.items.ids, "skip"))
     findings.raise_faults("the histories")
     assert events is not None  # the ids are there
-    return events, users
+    return Sessions(events, users, named)
 
 
-def _session_frame(histories: Any) -> tuple[pl.DataFrame, pl.Series | None]:
-    """A table of events; the users too, where some may have none."""
-    if isinstance(histories, (Sequence, np.ndarray, pl.Series)) and not is_rows(histories):
+def _session_frame(histories: Any) -> tuple[pl.DataFrame, pl.Series | None, bool]:
+    """A table of events; the users too, where some may have none; whether they were named."""
+    named = not isinstance(histories, (Sequence, np.ndarray, pl.Series)) or is_rows(histories)
+    if not named:
         histories = {str(place): items for place, items in enumerate(histories)}
     elif not isinstance(histories, Mapping) or c.ITEM_ID in histories:
-        return to_table(histories, "histories"), None
+        return to_table(histories, "histories"), None, True
     wrong = {
         user: items for user, items in histories.items() if isinstance(items, str) or not isinstance(items, Iterable)
     }
@@ -310,7 +329,7 @@ def _session_frame(histories: Any) -> tuple[pl.DataFrame, pl.Series | None]:
         c.USER_ID: users.gather(np.repeat(np.arange(len(sessions)), [len(items) for items in sessions])),
         c.ITEM_ID: id_series([item for items in sessions for item in items], "histories: item_id"),
     }
-    return pl.DataFrame(table), users
+    return pl.DataFrame(table), users, named
 
 
 def _profile_table(profiles: Any) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from kgrec.blending.blend import blend
+from kgrec.blending.popularity import renew_popularity
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset, Split
@@ -87,15 +88,15 @@ def _learn_twice(
 
 
 def own_validation(train: Dataset, seed: int) -> Split | None:
-    """A split that holds out a tenth of the interactions: the last, or random ones where not all events have a time.
+    """A split that holds out a tenth of the interactions: the last, or random ones where too few events have a time.
 
     None where fewer than `FEWEST_HELD` of them are of users and items that are left.
     """
-    timed = not train.events[c.TIMESTAMP].null_count()
-    methods: tuple[SplitMethod, ...] = ("temporal", "random") if timed else ("random",)
+    timed = train.events[c.TIMESTAMP].is_not_null()
+    methods: tuple[SplitMethod, ...] = ("temporal", "random") if timed.mean() >= 1 - HELD else ("random",)  # type: ignore[operator]
     for method in methods:
         try:
-            split = train.split(method, ratio=(1 - HELD, HELD, 0.0), seed=seed)
+            split = _held_out(train, method, seed)
         except DataError:
             continue  # all events in one moment, say
         held, left = split.validation.interactions, split.train.interactions
@@ -103,6 +104,14 @@ def own_validation(train: Dataset, seed: int) -> Split | None:
         if known.height >= FEWEST_HELD and held.height <= left.height:
             return split
     return None
+
+
+def _held_out(train: Dataset, method: SplitMethod, seed: int) -> Split:
+    """A split with a tenth held out; of a temporal one, the events without a time are taken for the oldest."""
+    if method == "temporal":
+        oldest = pl.col(c.TIMESTAMP).min()
+        train = train.map_events(lambda events: events.with_columns(pl.col(c.TIMESTAMP).fill_null(oldest)))
+    return train.split(method, ratio=(1 - HELD, HELD, 0.0), seed=seed)
 
 
 def _learn(
@@ -125,7 +134,7 @@ def _learn(
         config,
         seed=seed,
         options=options,
-        ordered=wanted is None or comes_after(wanted, train.interactions),
+        ordered=_is_ordered(train, wanted, previous),
         validate=None if watched is None else lambda candidate: _validation_metric(candidate, watched),
         previous=previous,
     )
@@ -142,6 +151,13 @@ def _learn(
     fit_search(model, data, train.queries, clicks, seed=seed, previous=held)
     _remember(model, train, validation)
     return model
+
+
+def _is_ordered(train: Dataset, wanted: pl.DataFrame | None, previous: FittedModel | None) -> bool:
+    """Whether the order of events counts: as validation says, without one as it did before."""
+    if wanted is None:
+        return previous is None or previous.histories.ordered
+    return comes_after(wanted, train.interactions)
 
 
 def _scoring_module(model: FittedModel, train: Dataset, validation: Dataset, seed: int) -> ScoringModule | None:
@@ -162,7 +178,10 @@ def _validation_metric(model: FittedModel, wanted: pl.DataFrame) -> float:
 
 
 def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) -> None:
-    """Make all events the known history of the users, and know those with a profile alone; no weight changes."""
+    """Make all events the known history of the users, and know those with a profile alone; no weight changes.
+
+    What is popular follows from the known events too.
+    """
     events = train.events
     if validation is not None:
         events = pl.concat([events, validation.events], how="diagonal_relaxed")
@@ -173,6 +192,8 @@ def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) ->
     histories = build_histories(interactions_of(events), model.users, model.items)
     profile = model.profile_columns.of(model.users.ids, train.users)
     model.histories = replace(histories, ordered=model.histories.ordered, profile=profile)
+    if validation is not None:
+        renew_popularity(model)
     if model.shown is not None:
         model.shown = None  # the next one takes much memory to make
         if model.scoring is not None and model.scoring.features is not None:

@@ -80,7 +80,7 @@ class KGRecommender(Answers):
     ) -> KGRecommender:
         """Train on `train`; `validation` only chooses, as when to stop, and joins the users' known history.
 
-        Without `validation` the last tenth of the events (where not all have a time, a random one) chooses in a first
+        Without `validation` the last tenth of the events (a random one where many have no time) chooses in a first
         training, and is learned from in a short second one. Where they are too few, or with `patience=None` in the
         config, nothing chooses and all epochs are run.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,22 @@ def test_a_session_of_unknown_items_is_not_skipped_where_its_user_is_known(fitte
     profiles = {"user_id": ["s"], "taste": ["odd"]}
     by_profile = fitted.recommend(histories={"s": ["zz"]}, profiles=profiles, k=3, on_unknown="skip")
     assert_frame_equal(by_profile, fitted.recommend(profiles=profiles, k=3))
+
+
+def test_sessions_without_a_name_are_nobodys() -> None:
+    """A shop may call its users 0 and 1 as well."""
+    events = checkerboard().events.with_columns(pl.col("user_id").str.slice(1).cast(int))
+    users = {"user_id": range(40), "taste": ["even", "odd"] * 20}
+    data = kgrec.Dataset(items=tiny_items(), events=events, users=users)
+    rec = kgrec.KGRecommender(dataclasses.replace(SMALL, epochs=40, user_events=0.5), device="cpu").fit(data)
+    lists, named, own = (
+        rec.recommend(histories=histories, k=3) for histories in ([["i01"]], {"who?": ["i01"]}, {"0": ["i01"]})
+    )
+    assert lists["user_id"].to_list() == ["0"] * 3
+    assert_frame_equal(lists.drop("user_id"), named.drop("user_id"))
+    assert not lists["score"].equals(own["score"])
+    skipped = rec.recommend(histories=[["nothing"], ["i01"]], k=3, on_unknown="skip")
+    assert skipped["user_id"].unique().to_list() == ["1"]
 
 
 def test_profiles_of_a_lazy_frame_or_list_of_dicts_are_read(fitted: kgrec.KGRecommender) -> None:

@@ -48,11 +48,35 @@ def test_the_last_tenth_of_the_events_chooses_and_is_then_learned_from(shop: kgr
 
 
 def test_where_times_do_not_tell_random_events_choose(shop: kgrec.Dataset) -> None:
-    for times in (pl.lit(None, pl.Int64), pl.lit(5), pl.when(pl.int_range(pl.len()) > 0).then(pl.col("timestamp"))):
+    few = pl.when(pl.int_range(pl.len()) % 5 > 0).then(pl.col("timestamp"))
+    for times in (pl.lit(None, pl.Int64), pl.lit(5), few):
         held = own_validation(_with_times(shop, times), 3)
         assert held is not None
         assert held.method == "random"
         assert held.validation.events.height == pytest.approx(80, abs=2)
+
+
+def test_a_few_events_without_a_time_are_taken_for_the_oldest(shop: kgrec.Dataset) -> None:
+    data = _with_times(shop, pl.when(pl.int_range(pl.len()) > 0).then(pl.col("timestamp")))
+    held = own_validation(data, 3)
+    assert held is not None
+    assert held.method == "temporal"
+    assert held.train.events.height + held.validation.events.height == data.events.height
+    assert held.validation.events["timestamp"].min() >= held.train.events["timestamp"].max()  # type: ignore[operator]
+    model = kgrec.KGRecommender(CONFIG, device="cpu").fit(data).model_
+    assert model.histories.ordered
+    assert (model.histories.timestamp == np.iinfo(np.int64).min).sum() == 1  # it is not known in the end either
+
+
+def test_random_events_choose_a_model_without_order_and_it_stays_so(shop: kgrec.Dataset) -> None:
+    split = shop.split("random")
+    rec = kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, validation=split.validation)
+    assert not rec.model_.histories.ordered
+    recency = rec.model_.item_weights.recency if rec.model_.item_weights else None
+    rec.fit(split.known, warm_start=True)
+    assert not rec.model_.histories.ordered
+    assert rec.model_.network.behaviour.transformer is None
+    assert (rec.model_.item_weights.recency if rec.model_.item_weights else None) == recency
 
 
 def test_where_few_events_could_choose_nothing_does() -> None:

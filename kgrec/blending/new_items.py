@@ -68,7 +68,9 @@ def new_item_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
         return 0.0
     targets, parts = _targets_as_new(model), torch.from_numpy(part).to(model.device)
     gaps = torch.cat([_gaps(model, targets, parts, some) for some in _blocks(events.users)])
-    return _offset(gaps[torch.from_numpy(events.line)], len(events.line))  # each event is in one of the tenths
+    gaps = gaps[torch.from_numpy(events.line)]
+    gaps = gaps[gaps.isfinite().all(1)]  # users who have had everything tell nothing
+    return _offset(gaps, len(gaps))  # each event is in one of the tenths
 
 
 def unsold_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
@@ -87,7 +89,9 @@ def unsold_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
         scores = _scores_of_others(model, some, [])[0]
         others, own = (scores.masked_fill(hidden, -torch.inf).logsumexp(1) for hidden in (chosen, ~chosen))
         gaps.append((others - own).cpu())
-    return _offset(torch.cat(gaps)[torch.from_numpy(events.line)], float(unsold[events.item].sum()) + 0.5)
+    gap = torch.cat(gaps)[torch.from_numpy(events.line)]
+    tells = gap.isfinite()  # but of users who have had everything that was sold
+    return _offset(gap[tells], float(unsold[events.item][tells.numpy()].sum()) + 0.5)
 
 
 def _blocks(users: np.ndarray) -> list[np.ndarray]:
@@ -95,7 +99,9 @@ def _blocks(users: np.ndarray) -> list[np.ndarray]:
 
 
 def _offset(gaps: Tensor, share: float) -> float:
-    """The offset at which the probabilities of events, whose logits lack `gaps`, sum to `share`."""
+    """The offset at which the probabilities of events, whose logits lack `gaps`, sum to `share`; 0 of no event."""
+    if not len(gaps):
+        return 0.0
     low, high = -FAR, FAR
     for _ in range(50):
         middle = (low + high) / 2

@@ -49,6 +49,12 @@ def _choose(model: FittedModel, wanted: Wanted) -> Tensor | None:
     return share * priors[name] if share else None
 
 
+def renew_popularity(model: FittedModel) -> None:
+    """Make the `prior` of a model that has one anew from the events that it knows by now, in place."""
+    if model.prior is not None:
+        model.prior = _as_before(model, model.about["popularity"])
+
+
 def _as_before(model: FittedModel, chosen: dict[str, Any]) -> Tensor | None:
     """The popularity that was chosen before, of the events as they are now."""
     if not chosen["share"]:

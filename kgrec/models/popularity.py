@@ -56,8 +56,7 @@ class Popularity:
     def logarithm(self) -> np.ndarray | None:
         """Deviating by 1 over the items, float32, shape (num_items,); None where no two items differ."""
         logarithm = np.log1p(self.weight)
-        deviation = logarithm.std()
-        return (logarithm / deviation).astype(np.float32) if deviation else None
+        return (logarithm / logarithm.std()).astype(np.float32) if np.ptp(logarithm) > 0 else None
 
     def prior(self, share: float, device: torch.device) -> Tensor | None:
         """What is added to scores, float32, shape (num_items,): the logarithm times `share`; None as there."""

@@ -36,7 +36,7 @@ def behaviour_encoder(config: RecommenderConfig, users: UserSide) -> BehaviourEn
     """The behaviour encoder that a configuration asks for; where the order means nothing it has no transformer."""
     return BehaviourEncoder(
         config.embedding_dim,
-        length=config.history_length,
+        length=max(config.history_length, 2),  # the shortest window that a training step reads
         layers=config.sequence_layers if config.use_sequence and users.ordered else 0,
         heads=config.sequence_heads,
         dropout=config.dropout,

@@ -212,12 +212,14 @@ def _tells(values: np.ndarray) -> bool:
 
 
 def _start(table: _Table) -> ScoringNetwork:
-    """A network that predicts the base rate."""
+    """A network that predicts the base rate; a feature that is known of none of the pairs is 0 to it, of others too."""
     features = table.features.double().numpy()
+    unknown = np.isnan(features).all(axis=0)
+    features[:, unknown] = 0.0
     mean, deviation = np.nanmean(features, axis=0), np.nanstd(features, axis=0)
+    deviation = np.where(deviation > 0, deviation, np.where(unknown, np.inf, 1.0))
     edges = np.nanquantile(features, np.linspace(0, 1, BINS + 1), axis=0).T
-    parts = mean, np.where(deviation > 0, deviation, 1.0), edges
-    mean, deviation, edges = (torch.from_numpy(part).float() for part in parts)
+    mean, deviation, edges = (torch.from_numpy(part).float() for part in (mean, deviation, edges))
     place = table.log_place[~torch.isnan(table.log_place)].double().numpy()
     places = np.quantile(place, np.linspace(0, 1, BINS + 1)) if place.size else None
     place_edges = None if places is None else torch.from_numpy(places[None]).float()

@@ -53,9 +53,9 @@ class _Pool:
 def text_settings(model: FittedModel, data: HeteroData) -> SearchSettings:
     """Search with default weights, over the text vectors that the nodes were given for training."""
 
-    def text_of(label: str, ids: Sequence[str]) -> np.ndarray | None:
+    def text_of(label: str, rows: np.ndarray) -> np.ndarray | None:
         store = data[label] if label in data.node_types else {}
-        found: np.ndarray | None = store[TEXT][: len(ids)].cpu().numpy() if TEXT in store else None
+        found: np.ndarray | None = store[TEXT].cpu().numpy()[rows] if TEXT in store else None
         return found
 
     vectors = item_text_vectors(model.graph, model.items, text_of)

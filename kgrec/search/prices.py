@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_AMOUNT = r"(\d+(?:[.,]\d{3})*(?:[.,]\d{1,2})?)(?![\d.,]*\d)(?![^\W\d_])"
+_AMOUNT = r"(?<!\d)(\d{1,12}(?:[.,]\d{3}){0,4}(?:[.,]\d{1,2})?)(?![\d.,]{0,2}\d)(?![^\W\d_])"
 _SIGN = r"(?:[$€£¥₹]|\b(?:usd|eur|gbp|dollars?|euros?|bucks|quid)\b)"
 _UNDER = (
     r"\b(?:under|below|less than|cheaper than|lower than|up to|at most|no more than|not more than|within|"
@@ -39,7 +39,7 @@ class PriceWords:
 
 
 def read_prices(query: str) -> tuple[PriceWords | None, str]:
-    """The price a query asks for, and the query without those words.
+    """The price a query asks for, and the query without those words, its blanks in the plainest form.
 
     A number with a unit behind it ("under 30 cm") is no price, nor is an age ("for women over 50"); a range needs the
     word "between" or "from", or a currency.
@@ -51,6 +51,7 @@ def read_prices(query: str) -> tuple[PriceWords | None, str]:
     >>> read_prices("shelf under 30 cm")
     (None, 'shelf under 30 cm')
     """
+    query = " ".join(query.split())  # one blank at a time: where there may be some, patterns try each
     text = query.lower()
     if len(text) != len(query):  # a letter that is two in lower case: places would shift
         text = query

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,7 +13,9 @@ from kgrec.search.lexical import LexicalIndex
 from kgrec.search.prices import read_prices
 from kgrec.search.spelling import Speller
 from kgrec.search.understanding import Linker, Understood
-from kgrec.search.words import split_words
+from kgrec.search.words import fold, split_words
+
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,13 @@ def in_price(prices: np.ndarray, price: Understood) -> np.ndarray:
 
 
 def _mend(text: str, corrections: dict[str, str]) -> str:
-    """A text with some of its words replaced, whatever their case.
+    """A text with some of its words replaced, whatever their case and accents.
 
-    >>> _mend("Nkie shoes", {"nkie": "nike"})
-    'nike shoes'
+    >>> _mend("Nkie shoes", {"nkie": "nike"}), _mend("Crèmme cake", {"cremme": "creme"})
+    ('nike shoes', 'creme cake')
+    >>> _mend("walkin boots for walking", {"walkin": "walking"})
+    'walking boots for walking'
     """
-    for typed, meant in corrections.items():
-        text = re.sub(rf"(?<!\\w){re.escape(typed)}(?!\\w)", meant, text, flags=re.IGNORECASE)
-    return text
+    if not corrections:
+        return text
+    return _LETTERS.sub(lambda word: corrections.get(fold(word[0]), word[0]), unicodedata.normalize("NFC", text))

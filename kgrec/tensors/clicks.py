@@ -15,7 +15,7 @@ from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
 ClickBasis = Literal["impressions", "labels", "sampled"]
-ROW = "__row__"  # which of the events a row is
+ROW, OPEN = "__row__", "__open__"  # which of the events a row is; whether its click may be still to come
 _PAIR_AND_MOMENT = (c.USER_ID, c.ITEM_ID, c.SESSION_ID, c.TIMESTAMP)
 CLICK_WITHIN = 24 * 3600  # seconds after an impression without a session in which an event on the item is its click
 
@@ -77,7 +77,10 @@ def click_examples(
 
 
 def labelled_impressions(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The impressions among events, each with a label (see `click_examples`) and its row; slice by slice."""
+    """The impressions among events, each with a label (see `click_examples`) and its row; slice by slice.
+
+    Column `OPEN` says where no label was given and no click was found, so that one may be still to come.
+    """
     acted: pl.DataFrame | None = None
     for rows in _numbered_slices(events):
         shown = rows.filter(pl.col(c.EVENT) == c.IMPRESSION)
@@ -85,14 +88,15 @@ def labelled_impressions(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
             if acted is None:
                 acted = events.select(*_PAIR_AND_MOMENT, c.EVENT).filter(pl.col(c.EVENT) != c.IMPRESSION)
             clicked = acted_upon(shown, acted)
-            shown = shown.with_columns(pl.coalesce(c.LABEL, clicked.cast(pl.Int8)).alias(c.LABEL))
-        yield shown
+            is_open = pl.col(c.LABEL).is_null() & ~clicked
+            shown = shown.with_columns(pl.coalesce(c.LABEL, clicked.cast(pl.Int8)).alias(c.LABEL), is_open.alias(OPEN))
+        yield shown if OPEN in shown.columns else shown.with_columns(pl.lit(value=False).alias(OPEN))
 
 
 def refused(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The events with label 0, each with its row; slice by slice."""
     for rows in _numbered_slices(events):
-        yield rows.filter(pl.col(c.LABEL) == 0)
+        yield rows.filter(pl.col(c.LABEL) == 0).with_columns(pl.lit(value=False).alias(OPEN))
 
 
 def _numbered_slices(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -107,13 +111,25 @@ def acted_upon(shown: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     -------
     polars.Series of bool, one for each row of `shown`
     """
-    shown = shown.select(_PAIR_AND_MOMENT).with_row_index(ROW)
-    acted = events.select(_PAIR_AND_MOMENT)
-    together = shown.join(acted, on=[c.USER_ID, c.ITEM_ID], suffix="_acted")
-    after = pl.col(f"{c.TIMESTAMP}_acted") - pl.col(c.TIMESTAMP)
-    same_session = pl.col(c.SESSION_ID) == pl.col(f"{c.SESSION_ID}_acted")
-    acted_on = together.filter(same_session.fill_null(after.is_between(0, CLICK_WITHIN).fill_null(value=False)))
-    return shown[ROW].is_in(acted_on[ROW].unique().implode())
+    shown, acted = shown.select(_PAIR_AND_MOMENT).with_row_index(ROW), events.select(_PAIR_AND_MOMENT)
+    has_session = pl.col(c.SESSION_ID).is_not_null()
+    found = [
+        shown.join(acted, on=[c.USER_ID, c.ITEM_ID, c.SESSION_ID], how="semi")[ROW],
+        _soon_after(shown.filter(has_session), acted.filter(~has_session)),
+        _soon_after(shown.filter(~has_session), acted),
+    ]
+    return shown[ROW].is_in(pl.concat(found).unique().implode())
+
+
+def _soon_after(shown: pl.DataFrame, acted: pl.DataFrame) -> pl.Series:
+    """The rows of what was shown that are followed within `CLICK_WITHIN` by an event of the same user and item."""
+    first, then = (table.drop_nulls(c.TIMESTAMP).sort(c.TIMESTAMP) for table in (shown, acted))
+    then = then.select(c.USER_ID, c.ITEM_ID, c.TIMESTAMP, then=c.TIMESTAMP)
+    keys = [c.USER_ID, c.ITEM_ID]
+    soon = first.join_asof(
+        then, on=c.TIMESTAMP, by=keys, strategy="forward", tolerance=CLICK_WITHIN, check_sortedness=False
+    )
+    return soon.filter(pl.col("then").is_not_null())[ROW]
 
 
 def places_before(timestamp: pl.Series, user: np.ndarray, histories: Histories, otherwise: np.ndarray) -> np.ndarray:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.splitting import liked
-from kgrec.tensors.clicks import labelled_impressions, refused
+from kgrec.tensors.clicks import CLICK_WITHIN, OPEN, ClickBasis, labelled_impressions, refused
 from kgrec.tensors.ranges import flat_ranges
+from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
 UNKNOWN = np.iinfo(np.int64).min
@@ -33,6 +35,8 @@ class Shown:
         In the list, from 1; NaN where unknown.
     clicked : float32, shape (num_shown,)
         1 or 0.
+    is_open : bool, shape (num_shown,)
+        Whether a click may be still to come: no label was given, and no event tells.
     """
 
     start: np.ndarray
@@ -40,6 +44,7 @@ class Shown:
     timestamp: np.ndarray
     position: np.ndarray
     clicked: np.ndarray
+    is_open: np.ndarray
 
     def __len__(self) -> int:
         return len(self.item_index)
@@ -91,20 +96,59 @@ class Shown:
             np.insert(known.timestamp, place, stamp[new]),
             np.insert(known.position, place, other.position[new]),
             np.insert(known.clicked, place, other.clicked[new]),
+            np.insert(known.is_open, place, other.is_open[new]),
         )
 
+    def clicked_by(self, histories: Histories, users: np.ndarray) -> Shown:
+        """The same, clicked where these users had an event on the item in the 24 hours after and no label was given.
 
-def build_shown(events: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> Shown:
+        Parameters
+        ----------
+        histories : Histories
+            Of the same users.
+        """
+        line, row = flat_ranges(self.start[users], self.start[users + 1])
+        waits = self.is_open[row]
+        line, row = line[waits], row[waits]
+        acted = histories.take(users)
+        rows = pl.DataFrame({"user": line, "item": self.item_index[row], "at": self.timestamp[row], "row": row})
+        events = {"user": acted.user_index(), "item": acted.item_index.astype(np.int32), "at": acted.timestamp}
+        then = pl.DataFrame(events).filter(pl.col("at") > UNKNOWN).sort("at").with_columns(then="at")
+        soon = rows.filter(pl.col("at") > UNKNOWN).sort("at")
+        soon = soon.join_asof(
+            then, on="at", by=["user", "item"], strategy="forward", tolerance=CLICK_WITHIN, check_sortedness=False
+        )
+        found = soon.filter(pl.col("then").is_not_null())["row"].to_numpy()
+        if not len(found):
+            return self
+        clicked, is_open = self.clicked.copy(), self.is_open.copy()
+        clicked[found], is_open[found] = 1.0, False
+        return replace(self, clicked=clicked, is_open=is_open)
+
+
+def build_shown(events: pl.DataFrame, users: Vocabulary, items: Vocabulary, basis: ClickBasis | None = None) -> Shown:
     """The impressions among events; where there are none but negatives, these and beside them what was liked.
 
     Rows on items outside the vocabulary are left out.
+
+    Parameters
+    ----------
+    basis : ClickBasis, optional
+        That of the model's log so far: where it is of labels, what was liked is logged without a negative too.
     """
     log: Iterable[pl.DataFrame] = labelled_impressions(events)
     size = int((events[c.EVENT] == c.IMPRESSION).sum())
-    if not size and (events[c.LABEL] == 0).any():
-        chosen = events.filter(liked()).with_columns(pl.lit(1, pl.Int8).alias(c.LABEL))
+    if not size and (basis == "labels" or (events[c.LABEL] == 0).any()):
+        chosen = events.filter(liked()).with_columns(pl.lit(1, pl.Int8).alias(c.LABEL), pl.lit(value=False).alias(OPEN))
         log, size = chain(refused(events), [chosen]), events.height
-    kinds = {"user": np.int32, "item": np.int32, "stamp": np.int64, "position": np.float32, "clicked": np.float32}
+    kinds: dict[str, Any] = {
+        "user": np.int32,
+        "item": np.int32,
+        "stamp": np.int64,
+        "position": np.float32,
+        "clicked": np.float32,
+        "open": np.bool_,
+    }
     parts, end = {name: np.empty(size, kind) for name, kind in kinds.items()}, 0
     for rows in log:
         item = items.index(rows[c.ITEM_ID])
@@ -116,6 +160,7 @@ def build_shown(events: pl.DataFrame, users: Vocabulary, items: Vocabulary) -> S
         parts["stamp"][begin:end] = rows[c.TIMESTAMP].fill_null(UNKNOWN).to_numpy()
         parts["position"][begin:end] = rows[c.POSITION].cast(pl.Float32).fill_null(np.nan).to_numpy()
         parts["clicked"][begin:end] = rows[c.LABEL].to_numpy()
+        parts["open"][begin:end] = rows[OPEN].to_numpy()
     order = np.lexsort((parts["stamp"][:end], parts["user"][:end]))  # stable: the last key is the first to count
     for name in kinds:  # one at a time: each takes memory for a moment
         parts[name] = parts[name][:end][order]

@@ -36,7 +36,7 @@ from kgrec.training.engine import Engine
 from kgrec.training.loop import Training
 from kgrec.training.options import FitOptions
 from kgrec.training.plan import TrainingData
-from kgrec.training.run import Run
+from kgrec.training.run import Run, base_rate
 from kgrec.training.warm_start import continue_from, warm_config
 
 Validate = Callable[[FittedModel], float]
@@ -104,6 +104,8 @@ def fit_model(
             network = RecommenderNetwork(settings, data, len(items), user_side, histories.item_counts(len(items)))
         if previous is not None:
             continue_from(network, data, users, items, previous)
+        if previous is None or previous.click_basis != training.basis:
+            network.serving.scorer.set_base_rate(base_rate(training, settings))
         network.fusion.to_device(device)
         network.to(device).eval()  # but in an epoch nothing is left out
         model = FittedModel(

@@ -70,7 +70,6 @@ class Run:
         self.device = engine.machine.device
         self.planner = Planner(data, network.num_items, config, seed)
         self.optimizer = torch.optim.AdamW(_groups(network, config.weight_decay), lr=config.learning_rate, fused=True)
-        network.serving.scorer.set_base_rate(_base_rate(data, config))
         self.average = RunningMean(network, config.averaging)
         self.step_size, self.steps = config.learning_rate, 0
         self.begun: BegunEpoch | None = None
@@ -209,7 +208,8 @@ def _groups(network: RecommenderNetwork, weight_decay: float) -> list[dict[str, 
     ]
 
 
-def _base_rate(data: TrainingData, config: RecommenderConfig) -> float:
+def base_rate(data: TrainingData, config: RecommenderConfig) -> float:
+    """The share of clicks among what the click network is trained on."""
     match data.basis:
         case "impressions":
             return float(np.float32(data.label.sum(dtype=np.int64) / len(data.label)))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kgrec.config import RecommenderConfig
 from kgrec.errors import ConfigError, raise_faults
+from kgrec.graph.schema.types import PRODUCT
 from kgrec.models.fitted import FittedModel
 from kgrec.models.fusion import TEXT, FusionNetwork, RelationConv
 from kgrec.models.network import RecommenderNetwork
@@ -77,7 +78,9 @@ def _continue_fusion(fusion: FusionNetwork, data: HeteroData, before: Propagatio
             continue
         entering = before.inputs[label].clone()
         index = before.ids[label].index(data[label].node_id)
-        if (label, TEXT) in fusion.features:
+        if label == PRODUCT and before.said is not None:
+            entering -= before.said  # their texts may have changed since
+        elif (label, TEXT) in fusion.features:
             known = torch.from_numpy(np.flatnonzero(index >= 0))
             said = fusion.project[TEXT](fusion.features[label, TEXT][known])
             entering[torch.from_numpy(index[index >= 0])] -= said

@@ -62,7 +62,7 @@ def grow_histories(histories: Histories, users: Vocabulary, items: Vocabulary, e
     place = users.index(named)  # of each asked user
     known, new = histories.take(place), build_histories(interactions_of(events), asked, items)
     line, stamps, is_known = new.user_index(), _with_times(new, known), _is_known(new, known)
-    order = np.lexsort((new.timestamp == UNKNOWN, stamps, line))  # what has just happened comes last
+    order = np.lexsort((new.timestamp == UNKNOWN, stamps, place[line]))  # what has just happened comes last
     kept = order[~is_known[order]]
     line, item, kind, stamps = (part[kept] for part in (line, new.item_index, new.event_index, stamps))
     position = histories.start[place[line]] + _earlier(known, line, stamps)

@@ -9,6 +9,7 @@ import polars as pl
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
 from kgrec.graph.merging import merge_graphs
 from kgrec.graph.schema.types import PRODUCT
+from kgrec.graph.texts import node_texts
 from kgrec.models.fitted import FittedModel
 
 
@@ -20,18 +21,21 @@ class ChangedItems:
     ----------
     ids : polars.Series
         The items of which a property changed.
+    retold : polars.Series
+        Those of them whose text changed.
     relinked : polars.Series
         The items that are said to have a brand, category, attribute or other link that the graph doesn't give them.
         Vectors were learned of the graph's, which stay.
     """
 
     ids: pl.Series
+    retold: pl.Series
     relinked: pl.Series
 
     @classmethod
     def none(cls) -> ChangedItems:
         nothing = pl.Series(ID, [], dtype=pl.String)
-        return cls(nothing, nothing)
+        return cls(nothing, nothing, nothing)
 
 
 def change_items(model: FittedModel, facts: KnowledgeGraph) -> tuple[FittedModel, ChangedItems]:
@@ -51,7 +55,11 @@ def change_items(model: FittedModel, facts: KnowledgeGraph) -> tuple[FittedModel
     graph = merge_graphs(model.graph, KnowledgeGraph({PRODUCT: said}, {}), newer=True)
     after = graph.nodes[PRODUCT].join(said.select(ID), on=ID, how="semi")
     ids = _unlike(model.graph.nodes.get(PRODUCT, after.head(0)), after)
-    changed = ChangedItems(ids, _relinked(model.graph, facts))
+    is_retold = [
+        before != now
+        for before, now in zip(*(node_texts(one, PRODUCT, ids.to_list()) for one in (model.graph, graph)), strict=True)
+    ]
+    changed = ChangedItems(ids, ids.filter(pl.Series(is_retold, dtype=pl.Boolean)), _relinked(model.graph, facts))
     if not len(ids):
         return model, changed
     scoring = None if model.scoring is None else replace(model.scoring, features=None)

@@ -19,6 +19,7 @@ from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.schema.types import GraphSchema, read_schema
 from kgrec.models.fitted import FittedModel
 from kgrec.models.popularity import Popularity
+from kgrec.search.vectors import catalogue_vectors
 from kgrec.tensors.shown import build_shown
 from kgrec.updating.events import GrownHistories, grow_histories
 from kgrec.updating.facts import changed_facts
@@ -96,10 +97,14 @@ def update_model(
     if added.items.height:
         facts = KnowledgeGraph.from_dataset(added, schema=schema)
         updated = grow_items(updated, added.items, facts)
+    if updated.search is not None and (added.items.height or len(changed.retold)):
+        updated.search = replace(updated.search, text=catalogue_vectors(updated, changed.retold))
     grown = grow_histories(model.histories, model.users, updated.items, added.events)
     updated = _with_histories(updated, grown)
     if model.shown is not None:
-        updated.shown = model.shown.and_later(build_shown(added.events, updated.users, updated.items))
+        shown = build_shown(added.events, updated.users, updated.items, updated.click_basis)
+        users = updated.users.index(added.events[c.USER_ID].unique(maintain_order=True))
+        updated.shown = model.shown.and_later(shown).clicked_by(updated.histories, users)
     stored = None
     if store is not None:
         stored = store.load(changed_facts(updated, added.events, facts, changed.ids), progress=False)
@@ -113,6 +118,7 @@ def update_model(
         cleaning=added.report.plus(_lines(news.items[c.ITEM_ID], changed)),
         stored=stored,
     )
+    model._known = None  # it shares them with `updated`, which makes those of its users anew
     return updated, report
 
 

@@ -14,7 +14,7 @@ import kgrec
 from kgrec.blending import new_items
 from kgrec.blending.new_items import PARTS, new_item_offset, unsold_offset
 from kgrec.training.plan import Planner, Step
-from tests.tiny import SMALL, checkerboard
+from tests.tiny import ITEMS, SMALL, checkerboard
 
 CONFIG = dataclasses.replace(SMALL, epochs=20)
 
@@ -149,3 +149,16 @@ def test_items_without_events_are_ranked_by_their_place_in_the_graph(fitted: kgr
     lists = fitted.recommend(k=2, candidates=["even", "odd"]).filter(pl.col("rank") == 1)
     own = pl.when(lists["user_id"].str.slice(1).cast(int) % 2 == 0).then(pl.lit("even")).otherwise(pl.lit("odd"))
     assert (lists["item_id"] == lists.select(own).to_series()).mean() > 0.9
+
+
+def test_users_who_have_had_everything_tell_nothing_of_new_items(unsold: kgrec.Split) -> None:
+    fan = {"user_id": ["fan"] * 12, "item_id": ITEMS, "timestamp": [1_600_000_000] * 12}
+    known = pl.concat([unsold.train.events, pl.DataFrame(fan)], how="diagonal_relaxed")
+    train = kgrec.Dataset(items=unsold.train.items, events=known)
+    model = kgrec.KGRecommender(dataclasses.replace(CONFIG, epochs=2), device="cpu").fit(train).model_
+    wanted = unsold.validation.interactions
+    again = pl.DataFrame({"user_id": ["fan"], "item_id": ["i00"], "timestamp": [1_700_000_001]})
+    more = pl.concat([wanted, again], how="diagonal_relaxed")
+    for offset in (new_item_offset, unsold_offset):
+        assert offset(model, more) == offset(model, wanted)
+        assert offset(model, more.tail(1)) == 0.0

@@ -197,6 +197,24 @@ def test_fit_to_the_pairs_of_one_user_learns_what_it_likes(ranker: FittedModel) 
     assert click[found.clicked == 1].mean() > click[found.clicked == 0].mean() + 1
 
 
+@pytest.mark.parametrize("column", ["query", "position"])
+def test_what_is_known_of_one_users_pairs_alone_is_learned_from(column: str) -> None:
+    """Most folds of users then have no pair with a value."""
+    data = checkerboard(120, impressions=True)
+    one = pl.col("user_id") == "u03"
+    value = pl.lit("red thing") if column == "query" else pl.int_range(pl.len()) % 3 + 1
+    shown = data.events.filter(event="impression").with_columns(pl.when(one).then(value).alias(column)).drop("event")
+    events = data.events.filter(pl.col("event") != "impression")
+    split = kgrec.Dataset(items=data.items, events=events, impressions=shown).split("temporal")
+    assert (
+        split.validation.events.filter(pl.col("user_id") == "u03")[column].null_count() < split.validation.events.height
+    )
+    fitted = kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, validation=split.validation)
+    assert fitted.model_.scoring is not None
+    chance = fitted.predict_click([("u00", "i02"), ("u03", "i02")])["click_probability"]
+    assert chance.is_between(0, 1).all()
+
+
 def test_more_pairs_than_are_learned_from_leave_whole_users_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "MOST_PAIRS", 450)
     of = np.arange(1000) % 10
@@ -267,6 +285,27 @@ def test_update_with_impressions_moves_click_probabilities(
         assert len(loaded.model_.shown) == len(log) + later.unique(["user_id", "item_id", "timestamp"]).height
     after = loaded.predict_click([("u00", name) for name in ITEMS])
     assert not after["click_probability"].equals(before["click_probability"])
+
+
+def test_update_with_the_click_after_the_impression_is_as_with_both(
+    fitted: tuple[kgrec.KGRecommender, kgrec.Split, pl.DataFrame], tmp_path: Path
+) -> None:
+    recommender, _, shown = fitted
+    recommender.save(tmp_path)
+    moment = int(shown["timestamp"].max()) + 9  # type: ignore[call-overload]
+    pair = {"user_id": ["u00"], "item_id": ["i03"]}
+    impression = pl.DataFrame({**pair, "event": ["impression"], "timestamp": [moment]})
+    click = pl.DataFrame({**pair, "event": ["click"], "timestamp": [moment + 5]})
+    chances = []
+    for updates in ([pl.concat([impression, click])], [impression, click], [click, impression]):
+        loaded = kgrec.KGRecommender.load(tmp_path, device="cpu")
+        for update in updates:
+            loaded.update(update)
+        log = loaded.model_.shown
+        assert log is not None
+        assert log.clicked[log.timestamp == moment].tolist() == [1.0]
+        chances.append(loaded.predict_click({**pair, "timestamp": [moment + 60]})["click_probability"][0])
+    assert chances[1:] == pytest.approx(chances[:1] * 2)
 
 
 def test_clicks_of_a_part_are_judged_by_what_came_earlier_in_it(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from kgrec.search.prices import read_prices
@@ -53,3 +55,15 @@ def test_price_words_are_read(query: str, low: float | None, high: float | None,
 )
 def test_other_numbers_are_no_price(query: str) -> None:
     assert read_prices(query) == (None, query)
+
+
+@pytest.mark.parametrize("piece", [" ", "1", "1 ", "1.", "under ", "from 1 ", "$", "for "])
+def test_long_queries_are_read_in_time_that_grows_as_they_do(piece: str) -> None:
+    """Patterns that try every way to cut a text took minutes for a thousand blanks."""
+    begun = time.process_time()
+    read_prices(f"red {(piece * 20_000)[:20_000]} thing")
+    assert time.process_time() - begun < 2
+
+
+def test_blanks_are_as_good_as_one() -> None:
+    assert read_prices("red  shoes\tunder   50 ") == read_prices("red shoes under 50")

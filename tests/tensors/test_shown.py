@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import pytest
 
 from kgrec.data.dataset import Dataset
+from kgrec.tensors.clicks import CLICK_WITHIN
+from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.shown import Shown, build_shown
 from kgrec.tensors.vocabulary import Vocabulary
 from tests.tiny import checkerboard
@@ -63,3 +66,40 @@ def test_later_rows_join_at_their_place_and_repeats_count_once() -> None:
     whole = build_shown(pl.concat([first, later]).unique(maintain_order=True), users, ITEMS)
     assert rows_of(grown) == rows_of(whole)
     assert rows_of(grown.and_later(build_shown(later.head(3), users, ITEMS))) == rows_of(grown)
+
+
+def _at(moment: int, kind: str, label: int | None = None) -> pl.DataFrame:
+    columns = {"user_id": ["u0"], "item_id": ["i1"], "event": [kind], "timestamp": [moment]}
+    given = columns if label is None else columns | {"label": [label]}
+    return Dataset(items={"item_id": ITEMS.ids}, events=given).events
+
+
+@pytest.mark.parametrize(
+    ("label", "moments", "clicked"),
+    [
+        (None, [1_000, 1_005], 1.0),
+        (None, [1_000, 1_000 + CLICK_WITHIN], 1.0),
+        (None, [1_000, 1_001 + CLICK_WITHIN], 0.0),
+        (None, [1_000, 999], 0.0),
+        (0, [1_000, 1_005], 0.0),  # said so
+    ],
+)
+def test_a_click_that_comes_later_is_that_of_what_was_shown(
+    label: int | None, moments: list[int], clicked: float
+) -> None:
+    shown = build_shown(_at(moments[0], "impression", label), USERS, ITEMS)
+    assert shown.clicked.tolist() == [0.0]
+    histories = build_histories(_at(moments[1], "click"), USERS, ITEMS)
+    found = shown.clicked_by(histories, np.array([0, 1]))
+    assert found.clicked.tolist() == [clicked]
+    assert shown.clicked.tolist() == [0.0]
+    if label is None:
+        assert found.is_open.tolist() == [clicked == 0.0]
+    both = pl.concat([_at(moments[0], "impression", label), _at(moments[1], "click")])
+    assert build_shown(both, USERS, ITEMS).clicked.tolist() == [clicked]
+
+
+def test_what_was_liked_is_of_a_log_of_labels_without_a_negative_too() -> None:
+    liked = _at(5, "view", 1)
+    assert not len(build_shown(liked, USERS, ITEMS))
+    assert build_shown(liked, USERS, ITEMS, "labels").clicked.tolist() == [1.0]
