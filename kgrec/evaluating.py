@@ -74,8 +74,9 @@ def _warn_of_known(model: FittedModel, wanted: pl.DataFrame, users: pl.Series, b
 
 
 def part_click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str, float]:
-    """The click metrics among `part_metrics`."""
-    return click_metrics(*_part_clicks(model, part, seed), model.config.negative_rate)
+    """The click metrics among `part_metrics`; none where the model knows no user or no item of any pair."""
+    clicked, probability = _part_clicks(model, part, seed)
+    return click_metrics(clicked, probability, model.config.negative_rate) if len(clicked) else {}
 
 
 def part_reliability(model: FittedModel, part: Dataset, seed: int) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,8 @@ def learn(
         check_is((KnowledgeGraph, GraphStore), "fit", graph=graph)
         graph = graph.read_graph()
     own = None
+    if validation is not None and not validation.events.height:
+        validation = None
     if validation is None and previous is None and config.patience is not None:
         own = own_validation(train, seed)
     if own is None:
@@ -79,7 +82,8 @@ def _learn_twice(
 ) -> FittedModel:
     """From a part of `train`, the rest of which chooses; then, going on from that, from all of it."""
     first = _learn(own.train, own.validation, graph, config, seed=seed, options=options)
-    briefly = replace(options, checkpoint=None, resume=False)
+    epochs = math.ceil(first.about["training"]["rows"][-1]["epoch"])
+    briefly = replace(options, checkpoint=None, resume=False, first_step=epochs)
     model = _learn(train, None, graph, config, seed=seed, options=briefly, previous=first)
     last = {"method": own.method, "events": own.validation.events.height, "last_training": model.about["training"]}
     chosen = {name: first.about[name] for name in ("temperatures", "training")}
@@ -136,6 +140,7 @@ def _learn(
         options=options,
         ordered=_is_ordered(train, wanted, previous),
         validate=None if watched is None else lambda candidate: _validation_metric(candidate, watched),
+        chosen_by=wanted,
         previous=previous,
     )
     chooses = config.patience is not None

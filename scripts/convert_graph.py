@@ -39,8 +39,11 @@ def main() -> None:
     print(f"wrote {args.target}")
 
 
+DATASETS = ("items.*", "*.inter", "kg_final.txt", "ratings_final.txt")  # files that tell one
+
+
 def read_graph(source: Path, users: bool, language: str) -> kgrec.KnowledgeGraph:
-    if source.is_dir() and any(source.glob("items.*")):
+    if source.is_dir() and any(any(source.glob(name)) for name in DATASETS):
         return kgrec.KnowledgeGraph.from_dataset(kgrec.read_dataset(source), users=users)
     if source.is_dir() or source.suffix.lower() in (".html", ".htm", ".xhtml"):
         return read_product_markup(source)

@@ -79,6 +79,12 @@ def test_random_events_choose_a_model_without_order_and_it_stays_so(shop: kgrec.
     assert (rec.model_.item_weights.recency if rec.model_.item_weights else None) == recency
 
 
+def test_a_validation_part_without_events_is_none(shop: kgrec.Dataset) -> None:
+    split = shop.split("temporal", (0.8, 0.0, 0.2))
+    model = kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, validation=split.validation).model_
+    assert model.about["own_validation"]["method"] == "temporal"
+
+
 def test_where_few_events_could_choose_nothing_does() -> None:
     few = checkerboard(FEWEST_HELD // 2)
     assert own_validation(few, 0) is None

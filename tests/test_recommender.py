@@ -396,3 +396,10 @@ def test_fit_on_a_split_that_ignores_time_gives_no_meaning_to_the_order() -> Non
         assert (model.network.behaviour.transformer is not None) is ordered
         assert model.item_weights is not None
         assert (model.item_weights.recency < 1) is ordered
+
+
+def test_recommender_evaluates_a_part_of_items_it_does_not_know_as_missed(fitted: kgrec.KGRecommender) -> None:
+    part = kgrec.Dataset(items={"item_id": ["other"]}, events={"user_id": ["u00"], "item_id": ["other"]})
+    found = fitted.evaluate(part)
+    assert found["recall@10"] == 0
+    assert "auc" not in found

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kgrec.baselines.ranker import Ranker
+from kgrec.baselines.ranker import Ranker, that_tells
 from kgrec.config import RecommenderConfig
 from kgrec.data.dataset import Dataset
 from kgrec.models.closed_form import zero_diagonal_ridge
@@ -35,6 +35,7 @@ class EASE(Ranker):
 
     def __init__(self, train: Dataset, validation: Dataset | None = None, *, side: bool = False) -> None:
         super().__init__(train)
+        validation = that_tells(validation)
         events = torch.from_numpy((self.liked.T @ self.liked).toarray())
         products = _side_products(train, self.items) if side else {}
 

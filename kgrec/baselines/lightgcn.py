@@ -11,7 +11,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional
 
-from kgrec.baselines.ranker import Ranker
+from kgrec.baselines.ranker import Ranker, that_tells
 from kgrec.data.dataset import Dataset
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.sparse import Adjacency, csr_tensor, sparse_product
@@ -50,6 +50,7 @@ class LightGCN(Ranker):
         seed: int = 0,
     ) -> None:
         super().__init__(train)
+        validation = that_tells(validation)
         self.num_layers = num_layers
         self.adjacency = _normalised(self.liked)
         generator = torch.Generator().manual_seed(seed)

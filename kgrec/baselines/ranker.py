@@ -60,3 +60,8 @@ class Ranker(ABC):
     def ndcg(self, part: Dataset) -> float:
         """NDCG@K on a part."""
         return ranking_metrics(self.recommend_part(part, K), part.interactions, ks=[K])[f"ndcg@{K}"]
+
+
+def that_tells(validation: Dataset | None) -> Dataset | None:
+    """The validation part, if it has an interaction: else there is nothing that could choose."""
+    return None if validation is None or not validation.interactions.height else validation

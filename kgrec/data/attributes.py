@@ -73,7 +73,12 @@ def _canonical(text: str) -> str | None:
         kept = [one for one in values if one is not None and one != ""]
         if kept and name:
             cleaned[name] = kept if isinstance(value, list) else kept[0]
-    return json.dumps(cleaned, ensure_ascii=False, sort_keys=True)
+    return whole_letters(json.dumps(cleaned, ensure_ascii=False, sort_keys=True))
+
+
+def whole_letters(text: str) -> str:
+    """A text with a question mark for each half of a letter, such as an emoji cut in two leaves in JSON."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _refuse(constant: str) -> None:

@@ -8,6 +8,7 @@ from kgrec.data.report import Findings
 from kgrec.data.sources import Source
 
 _INTEGER = r"^(0|-?[1-9]\d{0,17})$"  # no leading zero: that is a code, not a number
+_LONG = r"^-?\d{19,}$"  # a code: as a number it would lose its last digits
 _FLOAT = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$"
 _BOOLEAN = r"^(true|false|True|False)$"
 _LIST = r"^\[.*\]$"
@@ -55,8 +56,9 @@ def _guessed(raw: pl.Series) -> pl.Series:
         return raw
     if _all_match(raw, _INTEGER):
         return raw.cast(pl.Int64)
-    if _all_match(raw, _FLOAT):
-        return raw.cast(pl.Float64)
+    if _all_match(raw, _FLOAT) and not raw.str.contains(_LONG).any():
+        numbers = raw.cast(pl.Float64)
+        return raw if numbers.is_infinite().any() else numbers
     if _all_match(raw, _BOOLEAN):
         return raw.str.to_lowercase() == "true"
     if _all_match(raw, _LIST):

@@ -58,11 +58,19 @@ def split_fields(
     split = lines.with_columns(pl.col(_TEXT).str.split(separator).alias(_FIELDS))
     fits = pl.col(_FIELDS).list.len() == len(columns)
     odd = split.filter(~fits)  # few: they alone are read one by one
-    reread = [next(csv.reader([text], delimiter=separator)) for text in odd[_TEXT]]
+    reread = [_quoted(text, separator) for text in odd[_TEXT]]
     odd = odd.with_columns(pl.Series(_FIELDS, reread, dtype=pl.List(pl.String)))
     note_bad_lines(odd.filter(~fits), f"another number of fields than {len(columns)}", name, findings)
     good = pl.concat([split.filter(fits), odd.filter(fits)]).sort(ROW)
     return good.select(*(pl.col(_FIELDS).list.get(place).alias(column) for place, column in enumerate(columns)), ROW)
+
+
+def _quoted(text: str, separator: str) -> list[str]:
+    """The fields of a line with quotes; none of one that can't be such a line."""
+    try:
+        return next(csv.reader([text], delimiter=separator))
+    except csv.Error:  # a field of more than 131,072 letters, a carriage return within
+        return []
 
 
 def read_numbers(path: Path, columns: Sequence[str], what: str, findings: Findings) -> pl.DataFrame | None:

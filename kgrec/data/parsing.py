@@ -16,6 +16,7 @@ from kgrec.data.timestamps import MILLISECONDS_FROM, are_dates, parse_timestamps
 from kgrec.errors import list_first
 
 CLOCK = "__clock__"  # the timestamp before its fraction of a second is cut, for the order of the rows
+MOST_WHOLE = 2**53  # up to which every whole number is exact as a float
 
 
 def parse_table(source: Source, table: Table, findings: Findings) -> pl.DataFrame | None:
@@ -179,7 +180,7 @@ def _parse_number(source: Source, raw: pl.Series, column: Column, table: Table, 
         fault_rows(source, findings, bad=wrong, column=raw.name, problem=f"a {raw.name} that is neither 0 nor 1")
         return numbers.set(wrong | unread, None).cast(column.dtype)
     if column.kind == "integer":
-        wrong = (numbers != numbers.floor()).fill_null(value=False) & ~unread
+        wrong = ((numbers != numbers.floor()) | (numbers.abs() > MOST_WHOLE)).fill_null(value=False) & ~unread
         fault_rows(source, findings, bad=wrong, column=raw.name, problem=f"a {raw.name} that is not a whole number")
         numbers = numbers.set(wrong | unread, None)
     numbers = numbers.set(unread, None)
@@ -226,7 +227,7 @@ def parse_seconds(source: Source, raw: pl.Series, findings: Findings) -> pl.Seri
 
 def _parse_json(source: Source, raw: pl.Series, findings: Findings) -> pl.Series:
     if raw.dtype == pl.Struct:
-        raw = raw.struct.json_encode()
+        raw = raw.struct.json_encode().set(raw.is_null(), None)
     if raw.dtype != pl.String:
         findings.fault(source.name, f"column {raw.name!r} holds values of type {raw.dtype}, expected JSON objects")
         return _nulls(raw, pl.String())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,6 +209,8 @@ def to_polars(frame: Frame) -> pl.DataFrame:
             if not (hasattr(frame, "columns") and hasattr(frame, "__getitem__")):
                 raise
             mixed = cast("Any", frame)
+            if twice := [name for name, times in Counter(map(str, mixed.columns)).items() if times > 1]:
+                raise ValueError(f"several columns are called {list_first(twice)}") from None
             return pl.DataFrame([_series(str(name), mixed[name].tolist()) for name in mixed.columns])
         return taken.select(name for name in taken.columns if not name.startswith("__index_level_"))
     expected = "a pandas, polars or Arrow table, a dict of columns or a list of dicts"
@@ -228,10 +231,19 @@ def to_table(frame: Frame, what: str) -> pl.DataFrame:
 
 
 def _series(name: str, values: Sequence[Any] | np.ndarray | pl.Series) -> pl.Series:
-    """A column of Python values; dicts become JSON text, NaN becomes null, mixed values become text."""
+    """A column of Python values; dicts become JSON text, NaN, NA and NaT null, other values text where some are."""
     if isinstance(values, (pl.Series, np.ndarray)) and not (isinstance(values, np.ndarray) and values.dtype == object):
         return pl.Series(name, values)
-    plain = [None if isinstance(value, float) and math.isnan(value) else value for value in values]
-    if any(isinstance(value, dict) for value in plain):
-        plain = [json.dumps(value) if isinstance(value, dict) else value for value in plain]
+    plain = [_plain(value) for value in values]
+    if any(isinstance(value, str) for value in plain):
+        plain = [value if value is None or isinstance(value, (str, list)) else str(value) for value in plain]
     return pl.Series(name, plain, strict=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return json.dumps(value)
+    if isinstance(value, (np.number, np.bool_, np.str_)):
+        value = value.item()
+    is_missing = type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value))
+    return None if is_missing else value

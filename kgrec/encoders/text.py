@@ -176,7 +176,8 @@ class TextEncoder:
 
 
 def _file_mark(file: Path) -> str:
-    return f"{file.name}:{file.stat().st_size}"
+    stat = file.stat()
+    return f"{file.name}:{stat.st_size}:{stat.st_mtime_ns}"
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int) -> Any:

@@ -26,7 +26,8 @@ def slices(part: Dataset, train: Dataset) -> dict[str, pl.DataFrame]:
     wanted, liked = part.interactions.select(c.USER_ID, c.ITEM_ID).unique(maintain_order=True), train.interactions
     of_item = counts_of(wanted, liked, c.ITEM_ID)
     of_user = counts_of(wanted, liked, c.USER_ID)
-    median = of_user.filter(of_user > 0).median()
+    each = wanted.select(c.USER_ID).with_columns(of_user.alias(_COUNT)).unique()[_COUNT]
+    median = each.filter(each > 0).median()
     is_short = of_user <= (median if isinstance(median, float) else 0.0)
     return {
         "cold items": wanted.filter(of_item == 0),

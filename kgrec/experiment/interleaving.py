@@ -13,7 +13,7 @@ import polars as pl
 from scipy import stats
 
 from kgrec.data import columns as c
-from kgrec.data.sources import Frame
+from kgrec.data.sources import Frame, to_table
 from kgrec.errors import ConfigError, DataError, list_first, not_whole, raise_faults
 from kgrec.experiment.checks import between, check_level, read_table, zero_or_one
 
@@ -85,7 +85,8 @@ def interleave(
     Returns
     -------
     polars.DataFrame
-        Columns user_id, item_id, rank (from 1), arm (who chose the item).
+        Columns user_id, item_id, rank (from 1), arm (who chose the item). For a user with a list of one ranker only
+        that is the list and arm is null: it compares nothing, and `interleaving_test` leaves it out.
 
     Raises
     ------
@@ -104,7 +105,8 @@ def interleave(
         seed = blake2b(json.dumps([experiment, user]).encode(), digest_size=8).digest()
         coin = random.Random(int.from_bytes(seed, "big"))
         drafted = team_draft(lists[0].get(user, []), lists[1].get(user, []), k, coin)
-        rows += [(user, item, rank, names[side]) for rank, (item, side) in enumerate(drafted, 1)]
+        arms = names if user in lists[0] and user in lists[1] else (None, None)
+        rows += [(user, item, rank, arms[side]) for rank, (item, side) in enumerate(drafted, 1)]
     schema = {c.USER_ID: pl.String, c.ITEM_ID: pl.String, c.RANK: pl.Int64, c.ARM: pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -164,7 +166,8 @@ def interleaving_test(shown: Frame, *, names: tuple[str, str] = _SIDES, level: f
     Parameters
     ----------
     shown : frame, of any library or a dict of columns
-        Columns user_id, arm (as `interleave` gives it) and label (1 = clicked); a user's lists count together.
+        Columns user_id, arm (as `interleave` gives it) and label (1 = clicked); a user's lists count together, rows
+        without an arm not at all.
     names : (str, str)
         As given to `interleave`.
 
@@ -186,7 +189,10 @@ def interleaving_test(shown: Frame, *, names: tuple[str, str] = _SIDES, level: f
     """
     what = "interleaving test"
     check_level(level, what)
-    rows = read_table(shown, [c.USER_ID, c.ARM], what, zero_or_one(c.LABEL))
+    table = to_table(shown, what)
+    if c.ARM in table.columns:
+        table = table.filter(pl.col(c.ARM).is_not_null())
+    rows = read_table(table, [c.USER_ID, c.ARM], what, zero_or_one(c.LABEL))
     strange = rows.filter(~pl.col(c.ARM).is_in(names))[c.ARM].unique().sort()
     if len(strange):
         raise DataError(f"{what}: arms {list_first(strange)}, expected {names[0]!r} or {names[1]!r}")

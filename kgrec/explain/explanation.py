@@ -94,7 +94,8 @@ class Explanation:
     influences : tuple of Influence
         The items of the history without which the score falls furthest.
     paths : tuple of Path
-        Those whose edges the score falls furthest without, furthest first. An edge counts by what the item vectors
+        Those whose edges the score falls furthest without, furthest first, but first one for each last edge: more over
+        the same one say little new. An edge counts by what the item vectors
         hear over it in the last round of propagation (`ItemVectorsWithout`); the closed form's part goes to the
         events, as its weights are fitted to graph, texts and events at once.
     text_match : TextMatch or None

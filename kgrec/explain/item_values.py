@@ -42,17 +42,23 @@ def item_values(graph: KnowledgeGraph, items: Vocabulary) -> dict[str, ItemValue
             continue
         ends = table.select(pl.col(HEAD_ID).alias("item"), pl.col(TAIL_ID).alias("value"))
         if (relation, tail) == (_ATTRIBUTE, _ATTRIBUTE_LABEL):
-            named = graph.nodes[tail].select(pl.col(ID), pl.col("name"), said="value")
-            linked = ends.join(named, left_on="value", right_on=ID)
+            linked = ends.join(_named(graph.nodes[tail]), left_on="value", right_on=ID)
             for (name,), part in linked.partition_by(["name"], as_dict=True).items():
                 pairs.setdefault(f"attribute {name}", []).append(part.select("item", value="said"))
         else:
             pairs.setdefault(_NAMES.get(relation, relation.lower().replace("_", " ")), []).append(ends)
     found = {kind: _table(pl.concat(parts), items) for kind, parts in sorted(pairs.items())}
     products = graph.nodes.get(PRODUCT)
-    if products is not None and "price" in products.columns:
+    if products is not None and "price" in products.columns and products["price"].dtype.is_numeric():
         found[PRICE_BAND] = _table(price_bands(products.select(item=ID, price="price")), items)
     return {kind: table for kind, table in found.items() if table.shares.nnz}
+
+
+def _named(values: pl.DataFrame) -> pl.DataFrame:
+    """Id, name and value (`said`) of attribute values; of a graph of others, which may name none, what there is."""
+    name = pl.col("name") if "name" in values.columns else pl.lit("value")
+    said = pl.col("value") if "value" in values.columns else pl.col(ID)
+    return values.select(ID, name.fill_null("value").alias("name"), said.fill_null(pl.col(ID)).alias("said"))
 
 
 def price_bands(prices: pl.DataFrame) -> pl.DataFrame:
@@ -73,7 +79,7 @@ def price_bands(prices: pl.DataFrame) -> pl.DataFrame:
     inner = np.arange(1, PRICE_BANDS) / PRICE_BANDS
     borders = np.unique(np.quantile(known["price"].to_numpy(), inner, method="nearest"))
     borders = borders[borders > known["price"].min()]
-    said = [f"{border:g}" for border in borders]
+    said = [f"{border:.10g}" for border in borders]
     names = [f"from {low} to {high}" for low, high in itertools.pairwise(said)]
     names = [f"under {said[0]}", *names, f"from {said[-1]}"] if said else ["any"]
     band = np.searchsorted(borders, known["price"].to_numpy(), side="right")

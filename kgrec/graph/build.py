@@ -147,9 +147,8 @@ def _products(items: pl.DataFrame, schema: GraphSchema) -> pl.DataFrame:
             id_name += "_"
         logger.warning("item column %r is kept as the property %r: the name is taken", ID, id_name)
         extra[id_name] = extra.pop(ID)
-    return items.select(pl.col(c.ITEM_ID).alias(ID), c.TITLE, c.DESCRIPTION, c.PRICE, c.UPDATED_AT).with_columns(
-        **extra
-    )
+    products = items.select(pl.col(c.ITEM_ID).alias(ID), c.TITLE, c.DESCRIPTION, c.PRICE, c.UPDATED_AT)
+    return products.with_columns(column.alias(name) for name, column in extra.items())
 
 
 def _with_reviews(products: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

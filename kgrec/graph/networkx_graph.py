@@ -148,5 +148,5 @@ def _table(rows: list[Mapping[str, Any]], where: str, faults: list[str]) -> pl.D
 
 
 def _plain(value: Any) -> Any:
-    """A numpy scalar as Python's own."""
-    return value.item() if hasattr(value, "item") and not isinstance(value, (list, str)) else value
+    """A numpy scalar or array as Python's own."""
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from kgrec.tensors.sequences import Histories
 from kgrec.tensors.sparse import csr_tensor
 
 LEAST_WEIGHT = 1e-3  # of an event before another, for it to count
-BLOCK = 500_000  # events at a time
+BLOCK = 8_000_000  # pairs of events at a time, about
 EVENTS_AT_ONCE = 4_000  # of which the weights are added to the scores
 SPARSE = 25  # a matrix with one entry in so many or fewer multiplies faster as CSR
 
@@ -222,8 +222,7 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
     after = (1 - recency ** (2.0 * _steps_back(histories))) / (1 - recency**2)  # c, of each event
     forward = sparse.csr_array(shape)  # of pairs: r ** (b - 1 - a)
     twice = sparse.csr_array(shape)  # the same times c(b)
-    for begin in range(0, max(len(histories.item_index), 1), BLOCK):
-        first, second, weight = _pairs(histories, recency, begin)
+    for first, second, weight in _pairs(histories, recency):
         ends = histories.item_index[first], histories.item_index[second]
         forward = forward + sparse.coo_array((weight, ends), shape=shape).tocsr()
         twice = twice + sparse.coo_array((weight * after[second], ends), shape=shape).tocsr()
@@ -234,14 +233,16 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
     return EventProducts(of_before.tocsr(), (forward - of_before).tocsr(), among.tocsr())
 
 
-def _pairs(histories: Histories, recency: float, begin: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places a and b of two events of a history, a < b, for each b of a block; r ** (b - 1 - a) where it counts."""
-    place = np.arange(begin, min(begin + BLOCK, len(histories.item_index)))
-    step = place - histories.start[np.searchsorted(histories.start, place, side="right") - 1]  # events before it
+def _pairs(histories: Histories, recency: float) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Places a and b of two events of a history, a < b, and r ** (b - 1 - a), where that counts; block by block."""
     reach = 1 + math.floor(math.log(LEAST_WEIGHT) / math.log(recency))
-    line, back = flat_ranges(np.zeros_like(step), np.minimum(step, reach))  # 0 for the event just before
-    second = place[line]
-    return second - 1 - back, second, recency ** back.astype(np.float64)
+    step = np.arange(len(histories.item_index)) - np.repeat(histories.start[:-1], histories.lengths)  # events before it
+    size = np.minimum(step, reach)
+    block = np.cumsum(size) // BLOCK
+    for place in np.split(np.arange(len(size)), np.flatnonzero(np.diff(block)) + 1):
+        line, back = flat_ranges(np.zeros_like(place), size[place])  # 0 for the event just before
+        second = place[line]
+        yield second - 1 - back, second, recency ** back.astype(np.float64)
 
 
 def keep_largest(weights: Tensor, items: np.ndarray, num_items: int, *, keep: int, recency: float) -> ItemWeights:

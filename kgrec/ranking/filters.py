@@ -62,7 +62,8 @@ def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str
 
 def _names(graph: KnowledgeGraph) -> list[str]:
     """Everything that a filter may be on."""
-    attributes = graph.nodes[_VALUE]["name"].drop_nulls().unique().to_list() if _VALUE in graph.nodes else []
+    values = graph.nodes.get(_VALUE, pl.DataFrame())
+    attributes = values["name"].drop_nulls().unique().to_list() if {"name", "value"} <= set(values.columns) else []
     linked = [name for name, label in _LABELS.items() if label in graph.nodes]
     return sorted({*attributes, *linked, *_products(graph).columns} - {ID})
 
@@ -106,4 +107,6 @@ def _passes(value: pl.Series, wanted: Any, name: str) -> pl.Series:
         for choice in choices:
             passes |= value.str.starts_with(f"{choice}{c.CATEGORY_SEPARATOR}")
         return passes.fill_null(value=False)
-    return value.is_in(pl.Series(choices).cast(value.dtype).implode()).fill_null(value=False)
+    if value.dtype.is_numeric():
+        value, choices = value.cast(pl.Float64), [float(choice) for choice in choices]
+    return value.is_in(pl.Series(choices, dtype=value.dtype).implode()).fill_null(value=False)

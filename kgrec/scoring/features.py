@@ -254,7 +254,7 @@ def _log_since(earlier: np.ndarray, now: np.ndarray) -> np.ndarray:
 def _log_price(model: FittedModel) -> np.ndarray:
     found = np.full(len(model.items), np.nan)
     products = model.graph.nodes.get(PRODUCT)
-    if products is not None and c.PRICE in products.columns:
+    if products is not None and c.PRICE in products.columns and products[c.PRICE].dtype.is_numeric():
         index = model.items.index(products[ID])
         price = products[c.PRICE].cast(float).fill_null(np.nan).to_numpy()
         known = (index >= 0) & (price > 0)

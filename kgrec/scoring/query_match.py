@@ -36,7 +36,7 @@ class QueryMatch:
         asked = np.array([text is not None for text in query], dtype=bool)
         if asked.any():
             vectorizer, words = self._made()
-            texts, row = np.unique(query[asked].astype(str), return_inverse=True)
+            texts, row = np.unique(query[asked], return_inverse=True)
             rows = sparse.csr_array(vectorizer.transform(texts))[row]
             found[asked] = np.asarray(rows.multiply(words[item[asked]]).sum(axis=1)).ravel()
         return found

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
+from kgrec.data.timestamps import parse_timestamps
 from kgrec.errors import DataError, list_first
 from kgrec.tensors.sequences import profile_rows
 from kgrec.tensors.vocabulary import Vocabulary
@@ -121,9 +122,13 @@ def _fit(column: pl.Series) -> ProfileColumn | None:
 
 
 def _number(column: pl.Series) -> pl.Series:
+    """Values as numbers, times as seconds, null for those that are neither."""
     if column.dtype in (pl.Date, pl.Datetime):
-        column = column.cast(pl.Datetime("us")).to_physical()
-    return column.cast(pl.Float64, strict=False).fill_nan(None)
+        return parse_timestamps(column)[0]
+    number = column.cast(pl.Float64, strict=False).fill_nan(None)
+    if column.dtype == pl.String and number.null_count() > column.null_count():  # a dataset's dates are text
+        number = number.zip_with(number.is_not_null(), parse_timestamps(column)[0])
+    return number
 
 
 def _text(column: pl.Series) -> pl.Series:

@@ -80,7 +80,7 @@ def train(
         if is_first and options.tracker is not None:
             for row in training.log.rows[told:]:
                 values = {name: value for name, value in row.items() if name != "epoch"}
-                options.tracker.log(values, step=int(row["epoch"]))
+                options.tracker.log(values, step=options.first_step + int(row["epoch"]))
         told = len(training.log.rows)
 
     if saved is None and arm.training.log.rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import torch
 from kgrec.config import TEMPERATURES, RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
+from kgrec.data.fingerprint import fingerprint
 from kgrec.encoders.knowledge import train_knowledge
 from kgrec.encoders.text import TextEncoder
 from kgrec.errors import DataError
@@ -51,6 +53,7 @@ def fit_model(
     options: FitOptions,
     ordered: bool = True,
     validate: Validate | None = None,
+    chosen_by: pl.DataFrame | None = None,
     previous: FittedModel | None = None,
 ) -> tuple[FittedModel, HeteroData]:
     """Train on the events of `dataset` alone; the model, and the graph with the features it was given.
@@ -62,6 +65,8 @@ def fit_model(
         Whether the order of a user's events means anything, where they have one.
     validate : callable, optional
         The validation metric of a model, higher is better.
+    chosen_by : frame of interactions, optional
+        The validation part, by which a checkpoint knows the training that it is of.
     previous : FittedModel, optional
         To go on from (`kgrec.training.warm_start`).
 
@@ -132,6 +137,9 @@ def fit_model(
 
     temperatures = _temperatures(config, ordered=histories.ordered, chooses=validate is not None)
     of = {"config": config.to_dict(), "seed": seed, "data": dataset.fingerprint(), "graph": _sizes(graph)}
+    if options.checkpoint is not None:
+        of["validation"] = None if chosen_by is None else fingerprint({c.VALIDATION: chosen_by}, ordered=frozenset())
+        of["model to go on from"] = None if previous is None else _mark(previous)
     with engine.same_bits():
         arm, tried = train(start, temperatures, options, of, is_first=engine.is_first)
     model = arm.model
@@ -149,6 +157,11 @@ def fit_model(
         "training": arm.training.log.to_dict(),
     }
     return model, data
+
+
+def _mark(model: FittedModel) -> str:
+    """What tells a model's item vectors from those of others."""
+    return hashlib.sha256(model.vectors.source.cpu().numpy().tobytes()).hexdigest()
 
 
 def _sizes(graph: KnowledgeGraph) -> dict[str, int]:

@@ -30,6 +30,8 @@ class FitOptions:
         every ten minutes in between.
     resume : bool
         Whether to go on from that file, where it is there.
+    first_step : int
+        Of the tracker: epochs of a training before this one.
     tracker : Tracker or None
     progress : bool
         Whether to show progress bars.
@@ -39,6 +41,7 @@ class FitOptions:
     checkpoint: Path | None = None
     resume: bool = False
     tracker: Tracker | None = None
+    first_step: int = 0
     progress: bool = False
 
 

@@ -75,3 +75,11 @@ def test_baseline_never_lists_an_item_of_the_history(split: kgrec.Split, make: t
     pairs = ["user_id", "item_id"]
     assert lists.height
     assert not lists.join(split.test.history, on=pairs, how="semi").height
+
+
+def test_baselines_without_an_event_to_choose_by_are_those_without_a_validation_part() -> None:
+    split = checkerboard().split("temporal", (0.8, 0.0, 0.2))
+    assert not split.validation.events.height
+    assert EASE(split.train, split.validation).settings == EASE(split.train).settings
+    first, second = (LightGCN(split.train, part, epochs=2).item_emb for part in (split.validation, None))
+    assert torch.equal(first, second)

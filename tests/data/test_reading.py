@@ -16,6 +16,7 @@ from kgrec.data.dataset import Dataset
 from kgrec.data.reading import read_dataset
 from kgrec.data.schema import EVENTS, ITEMS
 from kgrec.errors import DataError
+from kgrec.graph.knowledge_graph import KnowledgeGraph
 
 ITEMS_CSV = """item_id,title,brand,category,price,rating
 007,Red lipstick,Acme,Beauty > Make-up,9.50,4
@@ -289,3 +290,59 @@ def test_dataset_takes_the_tables_of_another() -> None:
         Dataset(items=whole.items.clear(), events=whole.events)
     with pytest.raises(DataError, match=r"events: the table is empty"):
         Dataset(items=whole.items, events=whole.events.clear())
+
+
+def test_dataset_python_values_of_several_kinds_become_text_and_none_is_lost() -> None:
+    items = {"item_id": [np.int64(1), np.int64(2), "B7"], "title": [np.int64(5), "Lamp", pd.NA], "price": [1, None, 2]}
+    data = Dataset(items=items, events={"user_id": np.array(["u", pd.NA, "w"], dtype=object), "item_id": [1, 2, "B7"]})
+    assert data.items["item_id"].to_list() == ["1", "2", "B7"]
+    assert data.items["title"].to_list() == ["5", "Lamp", None]
+    assert data.events["user_id"].to_list() == ["u", "w"]
+    assert data.report.rows("events", "missing user_id") == 1
+
+
+def test_dataset_pandas_mixed_column_beside_times_with_a_gap_is_read() -> None:
+    frame = pd.DataFrame({"user_id": ["u", 2], "item_id": "a", "timestamp": [pd.Timestamp("2026-01-01"), pd.NaT]})
+    data = Dataset(items={"item_id": ["a"]}, events=frame)
+    assert data.events.select("user_id", "timestamp").rows() == [("u", 1_767_225_600), ("2", None)]
+
+
+def test_dataset_pandas_with_two_columns_of_one_name_says_so() -> None:
+    frame = pd.DataFrame([["a", 1, "b"]], columns=["item_id", "price", "price"])
+    with pytest.raises(DataError, match="price"):
+        Dataset(items=frame, events={"user_id": ["u"], "item_id": ["a"]})
+
+
+def test_dataset_attributes_as_dicts_with_a_gap_are_read() -> None:
+    for frame in (
+        pl.DataFrame({"item_id": ["a", "b"], "attributes": [{"colour": "red"}, None]}),
+        pd.DataFrame({"item_id": ["a", "b"], "attributes": [{"colour": "red"}, None]}),
+    ):
+        data = Dataset(items=frame, events={"user_id": ["u"], "item_id": ["a"]})
+        assert data.items["attributes"].to_list() == ['{"colour": "red"}', None]
+
+
+def test_dataset_attributes_with_half_a_letter_are_read_with_a_question_mark() -> None:
+    items = {"item_id": ["a"], "attributes": ['{"colour": "red \\ud83d", "\\ud800": 1}']}
+    data = Dataset(items=items, events={"user_id": ["u"], "item_id": ["a"]})
+    assert data.items["attributes"].to_list() == ['{"colour": "red ?", "?": 1}']
+
+
+def test_dataset_whole_numbers_beyond_what_a_float_holds_are_a_fault() -> None:
+    events = {"user_id": ["u"], "item_id": ["a"], "event": ["impression"], "position": [1e20]}
+    with pytest.raises(DataError, match="a position that is not a whole number"):
+        Dataset(items={"item_id": ["a"]}, events=events)
+
+
+def test_dataset_column_called_self_is_a_property_like_others() -> None:
+    data = Dataset(items={"item_id": ["a"], "self": [1]}, events={"user_id": ["u"], "item_id": ["a"]})
+    assert KnowledgeGraph.from_dataset(data).nodes["Product"]["self"].to_list() == [1]
+
+
+def test_read_dataset_long_codes_stay_text(tmp_path: Path) -> None:
+    codes = ["1234567890123456789", "1234567890123456788"]
+    (tmp_path / "items.csv").write_text(f"item_id,code,much\na,{codes[0]},1e999\nb,{codes[1]},1\n")
+    (tmp_path / "events.csv").write_text("user_id,item_id\nu,a\n")
+    items = read_dataset(tmp_path).items
+    assert items["code"].to_list() == codes
+    assert items["much"].to_list() == ["1e999", "1"]

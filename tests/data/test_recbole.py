@@ -138,6 +138,14 @@ def test_recbole_tab_between_quotes_parts_nothing(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["x" * 140_000, "foo\rbar"])
+def test_recbole_line_that_no_reader_takes_is_a_fault(tmp_path: Path, text: str) -> None:
+    write(tmp_path, {"x.inter": "user_id:token\titem_id:token\nu\ta\nu\tb\n"})
+    table = f"item_id:token\ttitle:token_seq\tprice:float\na\t{text}\nb\tt\t1\n"
+    (tmp_path / "x.item").write_bytes(table.encode())
+    assert "another number of fields than 3" in message(tmp_path)
+
+
 def test_recbole_many_faults_raise_one_error_that_lists_all(tmp_path: Path) -> None:
     files = {
         "tiny.inter": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,17 @@ def test_text_vectors_asked_for_again_come_from_the_cache(
     monkeypatch.setattr(TextEncoder, "_load", lambda _: pytest.fail("the model was loaded"))
     again = TextEncoder(None, device=CPU, cache=cache).encode(TEXTS[::-1])
     assert (again == vectors[::-1]).all()
+
+
+def test_text_cache_is_of_the_files_as_they_are_now(tmp_path: Path) -> None:
+    """Further training changes a model's weights, not the size of their file."""
+    (tmp_path / "weights.bin").write_bytes(b"1234")
+    encoder = TextEncoder(str(tmp_path), device=CPU, cache=tmp_path / "cache")
+    before = encoder._key(["a"])
+    assert encoder._key(["a"]) == before
+    (tmp_path / "weights.bin").write_bytes(b"4321")
+    os.utime(tmp_path / "weights.bin", ns=(0, 1))
+    assert encoder._key(["a"]) != before
 
 
 def test_text_cache_that_is_damaged_is_made_again(tmp_path: Path) -> None:

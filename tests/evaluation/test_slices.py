@@ -8,7 +8,7 @@ from kgrec.evaluation.slices import slice_metrics, slices
 
 
 def _part(pairs: list[tuple[str, str]]) -> kgrec.Dataset:
-    items = pl.DataFrame({"item_id": ["a", "b", "c", "d"]})
+    items = pl.DataFrame({"item_id": list("abcdefg")})
     return kgrec.Dataset(items=items, events=pl.DataFrame(pairs, schema=["user_id", "item_id"], orient="row"))
 
 
@@ -26,6 +26,14 @@ def test_slices_by_hand() -> None:
         "short histories": [("u", "b"), ("u", "c")],
         "long histories": [("v", "c")],
     }
+
+
+def test_histories_are_cut_at_the_median_of_the_users_not_of_their_pairs() -> None:
+    train = _part([("u", "a"), ("v", "a"), ("v", "b"), ("x", "a"), ("x", "b"), ("x", "c")])
+    test = _part([("u", "d"), ("v", "d"), ("x", "d"), ("x", "e"), ("x", "f"), ("x", "g")])
+    found = slices(test, train)
+    assert sorted(found["short histories"]["user_id"].unique()) == ["u", "v"]
+    assert found["long histories"]["user_id"].unique().to_list() == ["x"]
 
 
 def test_slice_metrics_count_only_the_pairs_of_the_slice() -> None:

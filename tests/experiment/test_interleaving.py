@@ -85,8 +85,20 @@ def test_interleave_is_the_same_again_and_another_with_another_name() -> None:
 def test_interleave_goes_by_rank_and_takes_users_of_either_side() -> None:
     first = lists("abc", ["u", "v"]).reverse()
     found = interleave(first, lists("x", ["w"]), names=("old", "new"), experiment="x")
-    assert found.filter(pl.col("user_id") == "u").rows() == [("u", item, n, "old") for n, item in enumerate("abc", 1)]
-    assert found.filter(pl.col("user_id") == "w").rows() == [("w", "x", 1, "new")]
+    assert found.filter(pl.col("user_id") == "u").rows() == [("u", item, n, None) for n, item in enumerate("abc", 1)]
+    assert found.filter(pl.col("user_id") == "w").rows() == [("w", "x", 1, None)]
+    both = interleave(first, lists("x", ["u"]), names=("old", "new"), experiment="x")
+    assert sorted(both.filter(pl.col("user_id") == "u")["arm"]) == ["new", "old", "old", "old"]
+
+
+def test_interleaving_test_leaves_out_users_whom_one_ranker_served() -> None:
+    """Every item is clicked alike; the second ranker has no list for half of the users."""
+    shown = interleave(lists("abcd"), lists("efgh", USERS[::2]), k=4, experiment="half")
+    rng = np.random.default_rng(0)
+    clicked = shown.with_columns(label=pl.Series((rng.random(shown.height) < 0.3) * 1))
+    result = interleaving_test(clicked)
+    assert result.wins + result.losses + result.ties == 1000
+    assert result.p_value > 0.05
 
 
 def clicks(shown: pl.DataFrame, liked: str, seed: int) -> pl.DataFrame:

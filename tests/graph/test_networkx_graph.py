@@ -41,6 +41,15 @@ def test_networkx_attributes_may_be_numpy_scalars_and_mix_whole_with_broken_numb
     assert from_networkx(network).nodes["A"].rows() == [("a", 1.0), ("b", 2.5)]
 
 
+def test_networkx_attributes_may_be_arrays_of_text_and_others_are_listed() -> None:
+    network = nx.MultiDiGraph()
+    network.add_node(("Product", "a"), colours=np.array(["red", "blue"]))
+    assert from_networkx(network).nodes["Product"]["colours"].to_list() == [["red", "blue"]]
+    network.add_node(("Product", "b"), sizes=np.array([1.0, 2.0]))
+    with pytest.raises(GraphError, match="sizes"):
+        from_networkx(network)
+
+
 def test_networkx_graph_of_another_form_lists_the_faults() -> None:
     network = nx.MultiDiGraph()
     network.add_edge("a", ("B", "b"))

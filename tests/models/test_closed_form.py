@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose
 
 import kgrec
-from kgrec.models.closed_form import fit_item_weights, keep_largest
+from kgrec.models.closed_form import LEAST_WEIGHT, _pairs, fit_item_weights, keep_largest
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.sequences import Histories
@@ -178,3 +178,14 @@ def test_graph_products_count_shared_neighbours_of_each_relation() -> None:
 def test_item_weights_hold_nothing_on_the_diagonal() -> None:
     weights = fit_item_weights(histories(ordered=True), NUM_ITEMS, recency=0.9, penalty=1.0)
     assert not weights.diagonal().any()
+
+
+def test_pairs_of_long_histories_come_in_blocks_of_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kgrec.models.closed_form.BLOCK", 1_000)
+    size = 2_000
+    flat = np.zeros(size, np.int64)
+    long = Histories(np.array([0, size]), flat, flat, np.arange(size), ordered=True)
+    reach = 1 + int(np.log(LEAST_WEIGHT) / np.log(0.9))
+    blocks = [len(first) for first, _, _ in _pairs(long, 0.9)]
+    assert max(blocks) <= 1_000 + reach
+    assert sum(blocks) == sum(min(step, reach) for step in range(size))

@@ -21,6 +21,7 @@ CATALOGUE = kgrec.Dataset(
             "price": [10.0, 20.0, 30.0, None],
             "attributes": ['{"color": "red"}', '{"color": "blue", "size": "9"}', '{"color": "red"}', None],
             "in_stock": [True, False, True, None],
+            "stock": [1, 2, 3, None],
         }
     ),
     events=pl.DataFrame({"user_id": ["u"], "item_id": ["a"]}),
@@ -45,6 +46,8 @@ CATALOGUE = kgrec.Dataset(
         ({"color": "red"}, "ac"),
         ({"color": ["blue"], "size": "9"}, "b"),
         ({"in_stock": True, "price": (None, 25)}, "a"),
+        ({"stock": [2.5, 1.9]}, ""),
+        ({"stock": 2.0}, "b"),
     ],
 )
 def test_filters_let_pass_what_they_say(filters: dict[str, Any], expected: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import kgrec
 from kgrec.errors import DataError
 from kgrec.tensors.profiles import ProfileColumns
 
@@ -80,3 +81,14 @@ def test_no_profiles_make_no_columns() -> None:
     empty = ProfileColumns.fit(TABLE.clear())
     assert empty.size == 0
     assert empty.of(pl.Series(["u1"]), TABLE.clear()).shape == (1, 0)
+
+
+def test_dates_of_a_dataset_are_cut_as_dates_are() -> None:
+    users = kgrec.Dataset(
+        items={"item_id": ["a"]}, events={"user_id": ["u0"], "item_id": ["a"]}, users=TABLE.select("user_id", "since")
+    ).users
+    found = ProfileColumns.fit(users).of(TABLE["user_id"], users)[:, 0]
+    assert np.bincount(found)[1:].tolist() == [10] * 8  # quantiles, the earliest first
+    assert (np.diff(found) >= 0).all()
+    late = ProfileColumns.fit(users).encode(pl.DataFrame({"user_id": ["x"], "since": ["2031-05-01"]}))
+    assert late.tolist() == [[8]]

@@ -126,6 +126,14 @@ def test_resume_with_other_settings_or_data_raises(split: kgrec.Split, tmp_path:
     other = checkerboard(seed=1).split("leave_last_out")
     with pytest.raises(SavedModelError, match=r"another 'config', 'data'"):
         kgrec.KGRecommender(CONFIG, device="cpu").fit(other.train, other.validation, checkpoint=file, resume=True)
+    with pytest.raises(SavedModelError, match="another 'validation'"):
+        fit(split.train, split.test, checkpoint=file, resume=True)
+    warm = kgrec.KGRecommender(dataclasses.replace(CONFIG, epochs=1, temperature=0.1), device="cpu").fit(split.train)
+    cold = dataclasses.replace(CONFIG, epochs=1, temperature=float(warm.model_.network.scorer.temperature))
+    kgrec.KGRecommender(cold, device="cpu").fit(split.train, split.validation, checkpoint=file)
+    warm.config = cold
+    with pytest.raises(SavedModelError, match="another 'model to go on from'"):
+        warm.fit(split.train, split.validation, warm_start=True, checkpoint=file, resume=True)
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(SavedModelError, match="not the checkpoint of a training"):
         fit(split.train, split.validation, checkpoint=file, resume=True)
@@ -152,6 +160,15 @@ def test_fit_tells_its_tracker_every_look_once_and_closes_it(split: kgrec.Split)
     rows = model.about["training"]["rows"]
     assert [step for step, _ in tracker.rows] == [int(row["epoch"]) for row in rows]
     assert [values["validation"] for _, values in tracker.rows] == [row["validation"] for row in rows]
+
+
+def test_fit_that_chooses_by_events_of_its_own_goes_on_counting_in_its_second_training() -> None:
+    tracker = Watching()
+    config = dataclasses.replace(CONFIG, epochs=3, warm_epochs=2, patience=1)
+    kgrec.KGRecommender(config, device="cpu").fit(checkerboard(200), tracker=tracker)
+    steps = [step for step, _ in tracker.rows]
+    assert steps == sorted(steps)
+    assert steps[-1] > 3
 
 
 def test_fit_with_tensorboard_writes_scalars_that_can_be_read(split: kgrec.Split, tmp_path: Path) -> None:

@@ -10,8 +10,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from kgrec.data.attributes import whole_letters
+
 _CHARSET = re.compile(rb"""<meta[^>]+charset=["']?([A-Za-z0-9_-]+)""", re.IGNORECASE)
 _WRAPPING = re.compile(r"^\s*(?://|/\*)?\s*(?:<!--|<!\[CDATA\[)(?:\*/)?|(?://|/\*)?\s*(?:-->|\]\]>)\s*(?:\*/)?\s*$")
+_HALVES = re.compile(r"\\ud[89a-f]", re.IGNORECASE)  # of letters beyond 16 bits, which titles are cut between
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ def read_blocks(page: Path | str, problems: list[str]) -> list[Block]:
     for place, script in enumerate(scripts, 1):
         try:
             data = json.loads(_WRAPPING.sub("", script), strict=False)  # shops leave line breaks inside strings
+            if _HALVES.search(script):
+                data = json.loads(whole_letters(json.dumps(data, ensure_ascii=False)))
         except (ValueError, RecursionError) as error:
             problems.append(f"{where}, block {place}: is no JSON ({error})")
             continue

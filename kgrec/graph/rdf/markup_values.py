@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from kgrec.data import columns as c
@@ -100,7 +101,8 @@ def first_text(value: Any) -> str | None:
     """The first text or number of a value, trimmed; None when there is none."""
     for member in value if isinstance(value, list) else [value]:
         if isinstance(member, (str, int, float)) and not isinstance(member, bool):
-            text = html.unescape(str(member)).strip()
+            written = format(Decimal(repr(member)), "f") if isinstance(member, float) else str(member)
+            text = html.unescape(written).strip()
             if text:
                 return text
     return None
@@ -145,7 +147,7 @@ def _price(value: Any, by_id: Mapping[str, Node], problems: list[str]) -> tuple[
     """The lowest price of the offers in the first offer's currency."""
     prices: list[tuple[float, str | None]] = []
     for offer in _offers(value, by_id):
-        raw = first_text(offer.get("lowPrice", offer.get("price")))
+        raw = first_text(offer.get("lowPrice")) or first_text(offer.get("price"))
         number = _number(raw)
         if number is not None:
             prices.append((number, first_text(offer.get("priceCurrency"))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 
 import polars as pl
@@ -75,11 +76,11 @@ def _ids(ids: pl.Series | None) -> pl.Series:
     return pl.Series([], dtype=pl.String()) if ids is None else ids
 
 
-def _seconds(since: Time) -> float:
+def _seconds(since: Time) -> int:
     seconds, _ = parse_timestamps(pl.Series([since]))
     if seconds[0] is None:
         raise StoreError(f"since={since!r} is no time; give UTC epoch seconds, ISO 8601 text or a datetime")
-    return float(seconds[0])
+    return math.floor(float(seconds[0]))  # the times of nodes and edges are whole seconds
 
 
 def _times(label: str, frame: pl.DataFrame) -> pl.Series:

@@ -244,3 +244,21 @@ def test_markup_without_any_product_raises_with_every_reason(tmp_path: Path) -> 
     assert "none.html: can't be read" in str(caught.value)
     with pytest.raises(GraphError, match="no product in"):
         read_product_markup(page({"@type": "WebPage"}))
+
+
+def test_markup_with_half_a_letter_is_read_with_a_question_mark(tmp_path: Path) -> None:
+    for place, name in enumerate(["Lamp", "Party \\ud83d", "Mat \\ud83d\\ude00"]):
+        block = f'{{"@type": "Product", "sku": "{place}", "name": "{name}"}}'
+        (tmp_path / f"{place}.html").write_text(f'<html><script type="application/ld+json">{block}</script></html>')
+    titles = read_product_markup(tmp_path).nodes["Product"]["title"].to_list()
+    assert titles == ["Lamp", "Party ?", "Mat \U0001f600"]
+
+
+@pytest.mark.parametrize(
+    ("offer", "price"),
+    [({"lowPrice": None, "price": "5.50"}, 5.5), ({"price": 0.00001}, 0.00001), ({"price": 1299.0}, 1299.0)],
+)
+def test_markup_price_of_any_size_is_read_and_none_is_no_price(offer: dict[str, Any], price: float) -> None:
+    block = {"@type": "Product", "sku": "a", "offers": {"@type": "Offer", **offer}}
+    found = read_product_markup(json.dumps(block)).nodes["Product"]["price"].to_list()
+    assert found == [price]

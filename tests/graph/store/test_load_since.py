@@ -70,6 +70,15 @@ def test_time_of_every_form_finds_the_changed_nodes(since: Time) -> None:
     assert changed_nodes(shop(moved=True), since)["Product"].to_list() == ["p2"]
 
 
+def test_time_within_a_second_finds_what_changed_in_that_second() -> None:
+    """Times of nodes are whole seconds: what changed later in the second can't be told from what changed before."""
+    nodes = {
+        "Product": pl.DataFrame({"id": ["p1", "p2"], "updated_at": ["2026-01-01T12:00:00Z", "2026-01-01T11:59:59Z"]})
+    }
+    graph = KnowledgeGraph(nodes, {})
+    assert changed_nodes(graph, "2026-01-01T12:00:00.5Z")["Product"].to_list() == ["p1"]
+
+
 def test_changed_part_has_no_other_products_and_no_brand_that_stayed() -> None:
     graph = shop(moved=True)
     part = changed_part(graph, changed_nodes(graph, LATER), LATER)
