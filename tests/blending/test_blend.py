@@ -15,6 +15,7 @@ from polars.testing import assert_frame_equal
 
 import kgrec
 from kgrec.blending import closed_form
+from kgrec.blending.popularity import renew_popularity
 from tests.tiny import SMALL, checkerboard
 
 
@@ -38,7 +39,8 @@ def test_fit_with_early_stopping_takes_the_share_that_ranks_validation_best(spli
     recommender = fit(split, patience=1)
     model = recommender.model_
     chosen = model.item_share
-    model.histories = model.histories.take(np.arange(len(model.users)))
+    model.histories = model.histories_of(split.train.events, model.users)  # as it was when it chose
+    renew_popularity(model)
     found = {}
     for share in closed_form.SHARES:
         model.item_share = share

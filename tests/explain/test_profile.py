@@ -46,6 +46,11 @@ def test_price_bands_hold_as_many_items_each() -> None:
     assert found["count"].is_between(1, 3).all()
 
 
+def test_price_bands_of_large_prices_are_told_apart() -> None:
+    prices = pl.DataFrame({"item": ["a", "b", "c"], "price": [1234567.0, 1234568.0, 1234569.5]})
+    assert sorted(price_bands(prices)["value"]) == ["from 1234568 to 1234569.5", "from 1234569.5", "under 1234568"]
+
+
 @pytest.mark.parametrize(
     ("prices", "names"), [([5.0, 5.0], {"any"}), ([None, None], set()), ([1.0, 9.0], {"under 9", "from 9"})]
 )

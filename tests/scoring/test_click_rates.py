@@ -18,7 +18,8 @@ def log(rows: list[tuple[int, int, int, float, float]], num_users: int) -> Shown
     """Rows of user, item, time, place, click."""
     user, item, stamp, place, clicked = (np.array(part) for part in zip(*sorted(rows), strict=True))
     start = np.searchsorted(user, np.arange(num_users + 1))
-    return Shown(start, item, stamp, place.astype(np.float32), clicked.astype(np.float32))
+    is_open = np.zeros(len(rows), dtype=bool)
+    return Shown(start, item, stamp, place.astype(np.float32), clicked.astype(np.float32), is_open)
 
 
 def test_ratio_of_an_item_is_that_of_clicks_to_what_its_places_let_expect() -> None:

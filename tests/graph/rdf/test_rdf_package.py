@@ -50,6 +50,10 @@ def test_convert_script_takes_a_dataset_an_rdf_file_and_pages(tmp_path: Path) ->
     assert read_rdf(tmp_path / "out" / "shop.jsonld") == read_rdf(tmp_path / "shop.ttl")
     assert convert(pages, tmp_path / "pages.nt").returncode == 0
     assert read_rdf(tmp_path / "pages.nt").nodes["Product"]["id"].to_list() == ["a"]
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "x.inter").write_text("user_id:token\titem_id:token\nu\tb\n")
+    assert convert(tmp_path / "others", tmp_path / "others.nt").returncode == 0
+    assert read_rdf(tmp_path / "others.nt").nodes["Product"]["id"].to_list() == ["b"]
     failed = convert(tmp_path / "shop.ttl", tmp_path / "shop.csv")
     assert failed.returncode == 1
     assert "unknown RDF format '.csv'" in failed.stderr
