@@ -134,11 +134,13 @@ def read_events(
 ) -> tuple[pl.DataFrame | None, pl.Series | None]:
     """All events, cleaned, and of a fixed split the part of each; None where there are none or they can't be read."""
     keys = [key for key in event_keys() if key in sources]
-    fixed = bool(keys) and c.EVENTS not in sources
+    fixed, later = bool(keys) and c.EVENTS not in sources, event_keys()[1:]
     frames = []
     for key in keys if fixed else [c.EVENTS, c.IMPRESSIONS]:
         table = schema.IMPRESSIONS if key == c.IMPRESSIONS else replace(schema.EVENTS, name=key)
         source = sources.get(key)
+        if source and key in later and not source.frame.height:
+            continue  # a split need not have anything to choose by or to be tested on
         frame = parse_table(source, table, findings) if source else None
         if source is None or frame is None:
             continue

@@ -268,6 +268,19 @@ def test_dataset_events_by_part_make_a_fixed_split() -> None:
     assert [part.events["item_id"].to_list() for part in split.parts.values()] == [["a"], ["b"], ["c"]]
 
 
+def test_dataset_parts_of_a_fixed_split_may_be_empty_but_for_the_first(tmp_path: Path) -> None:
+    events = pl.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"]})
+    items = {"item_id": ["a", "b"]}
+    split = Dataset(items=items, events={"train": events, "validation": events.clear(), "test": events}).split("fixed")
+    assert [part.events.height for part in split.parts.values()] == [2, 0, 2]
+    pl.DataFrame(items).write_csv(tmp_path / "items.csv")
+    for part in ("train", "validation", "test"):
+        (events.clear() if part == "validation" else events).write_csv(tmp_path / f"events.{part}.csv")
+    assert read_dataset(tmp_path).split("fixed").validation.events.height == 0
+    with pytest.raises(DataError, match="events.train: the table is empty"):
+        Dataset(items=items, events={"train": events.clear(), "validation": events, "test": events})
+
+
 def test_dataset_takes_rows_as_dicts() -> None:
     items = [{"item_id": 7, "price": 2}, {"item_id": 8, "attributes": {"colour": "red"}}, {"price": 1.5, "item_id": 9}]
     data = Dataset(items=items, events=[{"user_id": "u", "item_id": 8, "timestamp": 5}])
