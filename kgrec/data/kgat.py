@@ -64,6 +64,9 @@ def _read_part(path: Path, findings: Findings) -> pl.DataFrame | None:
     pairs = users.filter(pl.col(c.ITEM_ID).list.len() > 0).explode(c.ITEM_ID)
     distinct = pairs.unique(maintain_order=True)
     findings.line(path.name, "item named twice for a user", pairs.height - distinct.height, "dropped")
+    if not distinct.height and is_good.all():
+        findings.fault(path.name, "the table is empty (no rows)")
+        return None
     return distinct
 
 
