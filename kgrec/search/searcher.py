@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kgrec.data import columns as c
+from kgrec.data.attributes import whole_letters
 from kgrec.encoders.text import TextEncoder
 from kgrec.errors import ConfigError, UnknownIdError, not_whole
 from kgrec.graph.build import PRODUCT
@@ -187,7 +188,7 @@ def search_model(
         faults.append(f"the query is {query!r}, expected some words: what is to be found?")
     if faults:
         raise ConfigError(f"search: {'; '.join(faults)}")
-    query = query.encode("utf-8", errors="replace").decode("utf-8")  # half a surrogate pair is no letter
+    query = whole_letters(query)
     return searcher_of(model).search(query, k, user_id, allowed, strict=strict)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from kgrec.data.attributes import whole_letters
 from kgrec.errors import StoreError, list_first, raise_faults
 from kgrec.graph.schema.constraints import fulltext_name, index_name, quote
 from kgrec.graph.schema.types import GraphSchema, Label
@@ -31,7 +32,7 @@ def search_text(
     """The nodes whose searched properties match the words of `query` best; see `GraphStore.search_text`."""
     searched = _searched_properties(label, schema)
     raise_faults(StoreError, "search_text", _k_faults(k))
-    query = query.encode("utf-8", errors="replace").decode("utf-8")  # half a surrogate pair can't be sent
+    query = whole_letters(query)  # half a letter can't be sent
     lucene = _lucene_query(query, len(searched), fuzzy=fuzzy)
     if not lucene:
         return _frame(label, [])
