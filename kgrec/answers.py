@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
-from kgrec.errors import ConfigError, NotFittedError, check_whole
+from kgrec.errors import ConfigError, NotFittedError, check_whole, not_number, raise_faults
 from kgrec.explain.explaining import Explainer
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.profile import Interests
@@ -118,8 +118,7 @@ class Answers:
         """
         model = self.model_
         check_whole(1, k=k)
-        if not 0 <= diversity <= 1:
-            raise ConfigError(f"diversity is {diversity!r}, expected a number from 0 to 1")
+        raise_faults(ConfigError, "recommend", not_number(0, 1, ends=True, diversity=diversity))
         asked = asked_users(model, user_ids, histories, profiles, on_unknown)
         return model_lists(
             model,

@@ -23,10 +23,10 @@ from kgrec.baselines import EASE, ItemKNN, LightGCN, Popularity, Ranker
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset, Split
-from kgrec.errors import ConfigError, list_first
+from kgrec.errors import ConfigError, check_whole, list_first
 from kgrec.evaluating import part_click_metrics
 from kgrec.evaluation.list_metrics import list_metrics
-from kgrec.evaluation.metrics import ranking_metrics
+from kgrec.evaluation.metrics import check_cutoffs, ranking_metrics
 from kgrec.evaluation.slices import slice_metrics
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.shuffle import shuffle_graph
@@ -90,10 +90,20 @@ def compare(
     unknown = [name for name in models if name not in (*PEERS, FUSED, *ABLATIONS)]
     if unknown:
         raise ConfigError(f"unknown models {list_first(unknown)}; known: {', '.join((*PEERS, FUSED, *ABLATIONS))}")
+    if part not in split.parts or not split.parts[part].interactions.height:
+        held = [name for name, some in split.parts.items() if some.interactions.height]
+        raise ConfigError(f"part is {part!r}, expected one with interactions: {list_first(held)}")
+    check_cutoffs(ks)
+    if jobs is not None:
+        check_whole(1, jobs=jobs)
+    check_whole(0, **{f"seed {place}": seed for place, seed in enumerate(seeds)})
     config = config or RecommenderConfig()
     vectors = item_features(split.train, config) if slices else None
     work = functools.partial(_row, split, config, part, ks, vectors=vectors, alone=jobs is not None)
-    runs = [(name, seed) for name in models for seed in ((None,) if name in SIMPLE else seeds)]
+    named = [(name, seed) for name in models for seed in ((None,) if name in SIMPLE else seeds)]
+    runs: list[Run] = list(dict.fromkeys(named))
+    if not runs:
+        raise ConfigError("nothing to train: give a model, and a seed where it is random")
     rows = KeptRows(kept, {"config": config.to_dict(), "part": part, "ks": list(ks), "slices": slices}, split)
     missing = [run for run in runs if run not in rows.made]
     if jobs is None:
@@ -132,13 +142,13 @@ class KeptRows:
     """
 
     def __init__(self, file: Path | None, settings: dict[str, Any], split: Split) -> None:
-        self.file, self.made = file, dict[Run, dict[str, Any]]()
+        self.file, self.made = None if file is None else Path(file), dict[Run, dict[str, Any]]()
         if file is None:
             return
         data = [part.fingerprint() for part in split.parts.values()]
         known = json.dumps([settings, data, about()], sort_keys=True)
         self.of = hashlib.sha256(known.encode()).hexdigest()[:16]
-        for row in kept_rows(file, self.of):
+        for row in kept_rows(Path(file), self.of):
             self.made[row["model"], row["seed"]] = row
 
     def add(self, run: Run, row: dict[str, Any]) -> None:
@@ -150,7 +160,7 @@ class KeptRows:
 
 def kept_rows(file: Path, of: str) -> list[dict[str, Any]]:
     """The rows of a file that `keep_row` put there for the run `of`."""
-    rows = [_read(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
+    rows = [_read(line) for line in file.read_text("utf-8", "replace").splitlines()] if file.exists() else []
     return [row for row in rows if row.pop("of", None) == of]
 
 
@@ -168,7 +178,7 @@ def _read(line: str) -> dict[str, Any]:
         row: dict[str, Any] = json.loads(line)
     except ValueError:
         return {}
-    return row
+    return row if isinstance(row, dict) else {}
 
 
 def _row(

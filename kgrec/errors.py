@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from types import NoneType
 
 
@@ -78,6 +79,26 @@ def not_whole(least: int, **numbers: object) -> list[str]:
         for name, number in numbers.items()
         if isinstance(number, bool) or not isinstance(number, Integral) or number < least
     ]
+
+
+def not_number(low: float, high: float = math.inf, /, *, ends: bool = False, **numbers: object) -> list[str]:
+    """A fault for each argument that is no finite number between two, themselves left out unless `ends`.
+
+    >>> not_number(0, share=0.0)
+    ['share is 0.0, expected a number > 0']
+    >>> not_number(0, 1, ends=True, share="x")
+    ["share is 'x', expected a number from 0 to 1"]
+    """
+    if math.isinf(high):
+        expected = f"{'>=' if ends else '>'} {low:g}"
+    else:
+        expected = f"from {low:g} to {high:g}" if ends else f"between {low:g} and {high:g}"
+    faults = []
+    for name, number in numbers.items():
+        fits = isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number)
+        if not fits or not (low < number < high or (ends and number in (low, high))):  # type: ignore[operator]
+            faults.append(f"{name} is {number!r}, expected a number {expected}")
+    return faults
 
 
 def check_whole(least: int, **numbers: object) -> None:

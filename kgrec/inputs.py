@@ -42,6 +42,8 @@ def id_series(values: Iterable[str], what: str) -> pl.Series:
     if isinstance(values, str) or not isinstance(values, Iterable):
         example = f": [{values!r}]" if isinstance(values, str) else ""
         raise DataError(f"{what} is {values!r}, expected a list of ids{example}")
+    if hasattr(values, "columns"):
+        raise DataError(f"{what} is a table ({type(values).__name__}); pass its column: table[{c.USER_ID!r}], say")
     ids, fault = _ids(values)
     if fault:
         raise DataError(f"{what} {fault}")
@@ -323,7 +325,9 @@ def _session_frame(histories: Any) -> tuple[pl.DataFrame, pl.Series | None, bool
     if wrong:
         shown = ", ".join(f"{user!r} is {items!r}" for user, items in islice(wrong.items(), 5))
         raise DataError(f"histories: session {shown}; expected a list of item_ids for each, oldest first")
-    sessions = [list(items) for items in histories.values()]
+    sessions = [  # the order of a set is another in each process
+        sorted(items, key=str) if isinstance(items, (set, frozenset)) else list(items) for items in histories.values()
+    ]
     users = id_series(histories, "histories: user_id")
     table = {
         c.USER_ID: users.gather(np.repeat(np.arange(len(sessions)), [len(items) for items in sessions])),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 
 import polars as pl
 import torch
@@ -22,7 +23,7 @@ from kgrec.data.dataset import Dataset
 from kgrec.data.sentiment import dislikes_as_negatives as dislikes_as_negatives
 from kgrec.data.sentiment import item_sentiment as item_sentiment
 from kgrec.encoders.sentiment import SentimentClassifier
-from kgrec.errors import ConfigError, check_whole
+from kgrec.errors import ConfigError, check_is, check_whole
 from kgrec.training.device import resolve_device
 
 logger = logging.getLogger(__name__)
@@ -81,14 +82,17 @@ def with_sentiment(
             "with_sentiment needs a model: the folder or hub name of a text classifier that transformers can load, "
             "such as one with the classes POSITIVE and NEGATIVE; kgrec ships none"
         )
-    check_whole(1, batch_size=batch_size, max_length=max_length)
+    check_is(Dataset, "with_sentiment", dataset=dataset)
+    check_is((Mapping, NoneType), "with_sentiment", labels=labels)
+    check_whole(1, batch_size=batch_size)
+    check_whole(3, max_length=max_length)  # two are the model's own
     classifier = SentimentClassifier(
         str(model),
         device=resolve_device(device),
         labels=labels,
         batch_size=batch_size,
         max_length=max_length,
-        cache=cache,
+        cache=None if cache is None else Path(cache),
     )
     tables = [dataset.events] if dataset.history is None else [dataset.events, dataset.history]
     texts = pl.concat([table.filter(_ASKED)[c.TEXT] for table in tables]).unique().sort()

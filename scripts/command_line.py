@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +17,13 @@ def read_split(folder: Path, method: str, seed: int) -> tuple[kgrec.Dataset, kgr
     """A dataset folder and its split."""
     dataset = kgrec.read_dataset(folder)
     return dataset, dataset.split(method, seed=seed)  # type: ignore[arg-type]
+
+
+def write_json(file: Path, value: object) -> None:
+    """Write a file whole or not at all."""
+    partial = file.with_name(f"{file.name}.part")
+    partial.write_text(json.dumps(value, indent=2), "utf-8")
+    partial.replace(file)
 
 
 def run_script(main: Callable[[], None]) -> None:

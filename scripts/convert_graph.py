@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Convert a knowledge graph: a dataset folder, an RDF file or web pages with product markup, into an RDF file.
 
-The suffix says the format: .ttl Turtle, .nt N-Triples, .jsonld JSON-LD. A folder is a dataset when it holds an items
-table, else one of web pages (.html) with schema.org markup.
+The suffix says the format: .ttl Turtle, .nt N-Triples, .jsonld JSON-LD. A folder is a dataset when it holds a dataset's
+tables, else one of web pages (.html) with schema.org markup.
 
 examples:
   python scripts/convert_graph.py data/shop runs/shop.ttl --validate
@@ -18,6 +18,7 @@ from pathlib import Path
 from command_line import run_script
 
 import kgrec
+from kgrec.data.reading import layouts_in
 from kgrec.graph.rdf import read_product_markup, read_rdf, validate, write_rdf
 
 
@@ -39,11 +40,8 @@ def main() -> None:
     print(f"wrote {args.target}")
 
 
-DATASETS = ("items.*", "*.inter", "kg_final.txt", "ratings_final.txt")  # files that tell one
-
-
 def read_graph(source: Path, users: bool, language: str) -> kgrec.KnowledgeGraph:
-    if source.is_dir() and any(any(source.glob(name)) for name in DATASETS):
+    if layouts_in(source):
         return kgrec.KnowledgeGraph.from_dataset(kgrec.read_dataset(source), users=users)
     if source.is_dir() or source.suffix.lower() in (".html", ".htm", ".xhtml"):
         return read_product_markup(source)

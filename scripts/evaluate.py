@@ -13,10 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
-from command_line import SPLITS, read_split, run_script
+from command_line import SPLITS, read_split, run_script, write_json
 
 import kgrec
+from kgrec.errors import SavedModelError
 from kgrec.plots import draw_reliability
 
 
@@ -36,15 +38,21 @@ def main() -> None:
     for file in (args.out, args.plot):
         if file and not file.parent.is_dir():
             parser.error(f"{file} can't be written: there is no folder {file.parent}")
+        if file and file.is_dir():
+            parser.error(f"{file} can't be written: it is a folder")
+    if args.plot and args.plot.suffix.lower() != ".png":
+        parser.error(f"--plot is {args.plot}, expected the name of a .png file")
 
     recommender = kgrec.KGRecommender.load(args.run, device=args.device)
     about = args.run / "run.json"
-    trained_on = json.loads(about.read_text("utf-8")) if about.is_file() else {}
+    trained_on = read_run(about) if about.is_file() else {}
     seed = args.seed if args.seed is not None else recommender.seed
     dataset, split = read_split(args.dataset, args.split, seed)
-    if trained_on and trained_on["dataset"]["fingerprint"] != dataset.fingerprint():
+    same_data = bool(trained_on) and trained_on["dataset"]["fingerprint"] == dataset.fingerprint()
+    same_split = bool(trained_on) and (trained_on["split"]["method"], trained_on["split"]["seed"]) == (args.split, seed)
+    if trained_on and not same_data:
         print("note: this dataset is not the one of the run (another fingerprint)")
-    if trained_on and (trained_on["split"]["method"], trained_on["split"]["seed"]) != (args.split, seed):
+    if trained_on and not same_split:
         print("note: the run was trained on another split: this part may hold events that it was trained on")
     knows_part = bool(trained_on.get("refit")) and args.part == "validation"
     if knows_part:
@@ -63,9 +71,19 @@ def main() -> None:
         lists.write_csv(partial)
         partial.replace(args.out)
         print(f"{lists.height:,} rows written to {args.out}")
-    if trained_on and not knows_part and not args.keep_seen:  # the metrics of a run compare with those of others
+    if same_data and same_split and not knows_part and not args.keep_seen:  # these compare with those of other runs
         trained_on["metrics"][args.part] = metrics
-        about.write_text(json.dumps(trained_on, indent=2), "utf-8")
+        write_json(about, trained_on)
+
+
+def read_run(file: Path) -> dict[str, Any]:
+    """What train.py wrote about the run."""
+    try:
+        run: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        run["dataset"]["fingerprint"], run["split"]["method"], run["split"]["seed"], run["metrics"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise SavedModelError(f"{file} is not what train.py writes about a run ({error!r}); train again") from error
+    return run
 
 
 if __name__ == "__main__":

@@ -13,12 +13,11 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import time
 from pathlib import Path
 
-from command_line import SPLITS, read_split, run_script
+from command_line import SPLITS, read_split, run_script, write_json
 
 import kgrec
 from kgrec.errors import ConfigError
@@ -71,7 +70,9 @@ def main() -> None:
     about = dict(recommender.model_.about)
     fitted = time.perf_counter()
     metrics = {}
+    about_run = args.out / "run.json"
     if is_first:
+        about_run.unlink(missing_ok=True)  # of a model that was here before
         recommender.save(args.out)
         metrics = recommender.evaluate(split.validation) if split.validation.interactions.height else {}
         draw_curves(recommender, split, args.out)
@@ -93,7 +94,7 @@ def main() -> None:
         "seconds": {"fit": round(fitted - begun, 2), "all": round(time.perf_counter() - begun, 2)},
         "metrics": {"validation": metrics},
     }
-    (args.out / "run.json").write_text(json.dumps(run, indent=2), "utf-8")
+    write_json(about_run, run)
     print(f"trained in {fitted - begun:.0f} s, best epoch {about['training']['best_epoch']}")
     for name, value in metrics.items():
         print(f"validation {name:12} {value:.4f}")
@@ -108,7 +109,7 @@ def draw_curves(recommender: kgrec.KGRecommender, split: kgrec.Split, folder: Pa
         draw_learning_curves(recommender.model_.about["training"]["rows"], folder / "learning_curves.png")
         if split.validation.interactions.height:
             draw_reliability(recommender.reliability(split.validation), folder / "reliability_validation.png")
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         print(f"no pictures: {error}")
 
 

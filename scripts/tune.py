@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import time
 import warnings
 from collections.abc import Mapping
@@ -22,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from command_line import SPLITS, read_split, run_script
+from command_line import SPLITS, read_split, run_script, write_json
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 import kgrec
-from kgrec.errors import ConfigError
+from kgrec.errors import ConfigError, not_number
 
 SPACE: dict[str, list[Any]] = {
     "learning_rate": [3e-4, 3e-3, "log"],
@@ -56,10 +57,12 @@ def main() -> None:
     args = parser.parse_args()
     if args.trials is None and args.minutes is None:
         parser.error("give --trials or --minutes")
+    if (args.trials is not None and args.trials < 1) or (args.minutes is not None and not args.minutes > 0):
+        parser.error("--trials and --minutes must be above 0")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     logging.basicConfig(level=logging.WARNING)
-    _, split = read_split(args.dataset, args.split, args.seed)
+    dataset, split = read_split(args.dataset, args.split, args.seed)
     if not split.validation.interactions.height:
         parser.error("the split has no validation part to score trials on")
     fixed = kgrec.RecommenderConfig.from_text(args.set).to_dict()
@@ -72,6 +75,17 @@ def main() -> None:
         load_if_exists=True,
         sampler=optuna.samplers.TPESampler(seed=args.seed, multivariate=True),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+    )
+    check_study(
+        study,
+        {
+            "dataset": dataset.fingerprint(),
+            "--split": args.split,
+            "--seed": args.seed,
+            "--set": fixed,
+            "--space": dict(args.space),
+        },
+        args.out,
     )
     if not study.trials:
         study.enqueue_trial({name: fixed[name] for name, form in args.space.items() if lies_in(fixed[name], form)})
@@ -89,10 +103,23 @@ def main() -> None:
             break
         left = None if args.minutes is None else 60 * args.minutes - (time.perf_counter() - begun)
         study.optimize(objective, n_trials=1, timeout=left, callbacks=[say])
+    if not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
+        raise ConfigError(f"{args.out}: no trial came to its end; give more --trials or --minutes")
     best = study.best_trial
-    (args.out / "best.json").write_text(json.dumps({"value": best.value, "settings": best.params}, indent=2), "utf-8")
+    write_json(args.out / "best.json", {"value": best.value, "settings": best.params})
     print(f"best of {done(study)} trials: {best.value:.4f}, trial {best.number}")
     print("--set " + " ".join(f"{name}={json.dumps(value)}" for name, value in best.params.items()))
+
+
+def check_study(study: optuna.Study, asked: Mapping[str, Any], folder: Path) -> None:
+    """The trials of a study compare with each other: all of one dataset, split, seed, space and settings that stay."""
+    asked = json.loads(json.dumps(asked))
+    known = study.user_attrs.get("of")
+    if known is None and not study.trials:
+        study.set_user_attr("of", asked)
+    elif known != asked:
+        others = ", ".join(name for name in asked if known is None or known.get(name) != asked[name])
+        raise ConfigError(f"the study in {folder} is of another {others}: give another --out")
 
 
 def done(study: optuna.Study) -> int:
@@ -110,14 +137,25 @@ def say(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
 
 def check_space(space: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     """Every name a setting, every range one of the two forms."""
+    if not isinstance(space, Mapping) or not space:
+        raise ConfigError(f"--space is {space!r}, expected settings and what to try of each, as a JSON object")
     faults = [f"{name!r} is no setting" for name in space if name not in known]
     for name, form in space.items():
         is_choice = isinstance(form, list) and len(form) > 1 and form[0] == "choice"
-        is_range = isinstance(form, list) and len(form) in (2, 3) and all(isinstance(x, int | float) for x in form[:2])
-        if not (is_choice or is_range):
+        if not (is_choice or is_range(form)):
             faults.append(f'{name!r} is {form!r}, expected [low, high], [low, high, "log"] or ["choice", ...]')
     if faults:
         raise ConfigError("--space: " + "; ".join(faults))
+
+
+def is_range(form: Any) -> bool:
+    """Whether it is [low, high] or [low, high, "log"]."""
+    if not isinstance(form, list) or form[2:] not in ([], ["log"]) or len(form) < 2:
+        return False
+    low, high = form[:2]
+    if not_number(-math.inf, low=low, high=high):
+        return False
+    return bool(low < high and (low > 0 or not form[2:]))
 
 
 def lies_in(value: Any, form: list[Any]) -> bool:

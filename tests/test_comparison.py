@@ -63,3 +63,33 @@ def test_compare_with_a_run_that_fails_keeps_the_others(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="can't be loaded"):
         compare(split, config=config, ks=(3,), models=(FUSED, "popularity"), jobs=1, kept=file)
     assert '"model": "popularity"' in file.read_text("utf-8")
+
+
+def test_compare_trains_each_model_and_seed_once() -> None:
+    split = checkerboard().split("leave_last_out")
+    rows = compare(split, models=("popularity", "LightGCN", "popularity"), seeds=(0, 0), ks=(3,))
+    assert rows["model"].to_list() == ["popularity", "LightGCN"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"part": "nope"}, "part is 'nope', expected one with interactions: 'train', 'validation', 'test'"),
+        ({"ks": []}, "ks is empty"),
+        ({"jobs": 0}, "jobs is 0"),
+        ({"seeds": [-1]}, "seed 0 is -1"),
+        ({"seeds": [], "models": ["kgrec"]}, "nothing to train"),
+    ],
+)
+def test_compare_checks_before_it_trains(settings: dict[str, object], message: str) -> None:
+    told: list[str] = []
+    with pytest.raises(ConfigError, match=message):
+        compare(checkerboard().split("leave_last_out"), on_row=told.append, **settings)  # type: ignore[arg-type]
+    assert not told
+
+
+def test_compare_takes_a_kept_file_by_name_and_lines_of_others(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(b"[1, 2]\n\xff\n")
+    rows = compare(checkerboard().split("leave_last_out"), models=("popularity",), kept=str(file))  # type: ignore[arg-type]
+    assert rows.height == 1

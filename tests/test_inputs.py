@@ -7,10 +7,12 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import polars as pl
+import pytest
 from polars.testing import assert_frame_equal
 
 import kgrec
-from tests.tiny import SMALL
+from kgrec.errors import ConfigError, DataError
+from tests.tiny import SMALL, checkerboard
 
 
 def test_integer_ids_are_read_as_text_everywhere() -> None:
@@ -33,3 +35,18 @@ def test_integer_ids_are_read_as_text_everywhere() -> None:
     lazy = rec.predict_click(pl.LazyFrame({"user_id": [3], "item_id": [1]}))
     assert lazy.select("user_id", "item_id").rows() == [(3, 1)]
     assert lazy["click_probability"].to_list() == rec.predict_click([("3", "1")])["click_probability"].to_list()
+
+
+def test_tables_given_as_ids_are_errors_and_sets_given_as_sessions_are_in_the_order_of_their_ids() -> None:
+    rec = kgrec.KGRecommender(dataclasses.replace(SMALL, epochs=1), device="cpu").fit(checkerboard())
+    with pytest.raises(DataError, match=r"user_ids is a table \(DataFrame\); pass its column"):
+        rec.recommend(pd.DataFrame({"user_id": ["u00"]}), k=1, on_unknown="cold_start")
+    with pytest.raises(DataError, match="exclude is a table"):
+        rec.recommend(["u00"], exclude=pl.DataFrame({"item_id": ["i01"]}), on_unknown="skip")
+    several = ["i01", "i03", "i05", "i06"]
+    assert_frame_equal(rec.recommend(histories=[set(several)]), rec.recommend(histories=[several]))
+    for diversity in ("x", None, float("nan"), -0.1):
+        with pytest.raises(ConfigError, match="diversity is"):
+            rec.recommend(["u00"], diversity=diversity)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="'price' can't be"):
+        rec.recommend(["u00"], filters={"price": (float("nan"), 10)})

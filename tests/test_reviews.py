@@ -136,10 +136,10 @@ def test_sentiment_of_a_model_that_is_not_there_names_it(tmp_path: Path) -> None
         with_sentiment(reviews(["fine"]), tmp_path / "model")
 
 
-@pytest.mark.parametrize("name", ["batch_size", "max_length"])
-def test_sentiment_with_a_number_out_of_range_is_a_config_error(name: str, classifier: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name} is 0, expected a whole number >= 1"):
-        with_sentiment(reviews(["fine"]), classifier, **{name: 0})  # type: ignore[arg-type]
+@pytest.mark.parametrize(("name", "least"), [("batch_size", 1), ("max_length", 3)])
+def test_sentiment_with_a_number_out_of_range_is_a_config_error(name: str, least: int, classifier: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is {least - 1}, expected a whole number >= {least}"):
+        with_sentiment(reviews(["fine"]), classifier, **{name: least - 1})  # type: ignore[arg-type]
 
 
 def test_sentiment_without_any_text_leaves_the_dataset_and_warns(

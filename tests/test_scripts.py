@@ -107,6 +107,11 @@ def test_tune_goes_on_where_it_stopped(shop: Path, tmp_path: Path) -> None:
     wrong = run(*tune[:-1], '{"lr": [0, 1], "dropout": 3}', "--trials", 1, status=1)
     assert "'lr' is no setting" in wrong
     assert "'dropout' is 3" in wrong
+    for bad in ('{"dropout": [0.5, 0.1]}', '{"learning_rate": [0, 1, "log"]}', '{"dropout": [0, 0.5, "lin"]}', "[1]"):
+        assert "--space" in run(*tune[:-1], bad, "--trials", 1, status=1)
+    other = run(*tune[:-1], '{"dropout": [0.0, 0.5]}', "--trials", 1, "--set", *FAST, status=1)
+    assert "is of another --set, --space: give another --out" in other
+    assert "must be above 0" in run(*tune, "--trials", 0, status=2)
 
 
 def test_evaluate_writes_lists_that_score_as_it_prints(trained: Path, shop: Path, tmp_path: Path) -> None:
@@ -122,6 +127,9 @@ def test_evaluate_writes_lists_that_score_as_it_prints(trained: Path, shop: Path
     assert f"{recall:.4f}" == f"{hits / len(last):.4f}"
     had = set(events.select("user_id", "item_id").iter_rows()) - set(last.items())
     assert not had & {(row["user_id"], row["item_id"]) for row in rows}
+    known = (trained / "run.json").read_text("utf-8")
+    assert "was trained on another split" in run("evaluate.py", trained, shop, "--split", "random", "-k", 2)
+    assert (trained / "run.json").read_text("utf-8") == known  # the metrics of another split are not the run's
     run("evaluate.py", trained, shop, "--split", "leave_last_out", "--out", out, "-k", 12, "--keep-seen")
     assert had <= set(pl.read_csv(out).select("user_id", "item_id").iter_rows())  # all items are listed
 
@@ -137,6 +145,8 @@ def test_files_that_can_not_be_written_are_said_first(trained: Path, shop: Path,
     out = tmp_path / "none" / "lists.csv"
     printed = run("evaluate.py", trained, shop, "--split", "leave_last_out", "--out", out, status=2)
     assert "there is no folder" in printed
+    for wrong in (["--out", tmp_path], ["--plot", tmp_path / "p.xyz"]):
+        run("evaluate.py", trained, shop, "--split", "leave_last_out", *wrong, status=2)
     file = tmp_path / "file"
     file.write_text("mine")
     printed = run("train.py", shop, "--split", "leave_last_out", "--out", file, status=1)

@@ -389,3 +389,22 @@ def test_warm_start_with_other_settings_or_no_model_says_so(rec: kgrec.KGRecomme
     assert "embedding_dim is 32, and 16 in the model" in str(caught.value)
     with pytest.raises(NotFittedError):
         kgrec.KGRecommender(SMALL, device="cpu").fit(checkerboard(), warm_start=True)
+
+
+def test_update_leaves_the_store_what_it_does_not_know(rec: kgrec.KGRecommender, local_store: GraphStore) -> None:
+    """What others keep in the database: properties of products, and how a user found an item."""
+    events = checkerboard().split("leave_last_out").train.events
+    first = events.row(0, named=True)
+    local_store.load(rec.model_.graph)
+    had = {"head_id": [first["user_id"]], "tail_id": [first["item_id"]], "sentiment": [0.5]}
+    product = pl.DataFrame({"id": had["tail_id"], "tag": ["hot"]})
+    nodes = {"User": pl.DataFrame({"id": had["head_id"]}), "Product": product}
+    edges = {("User", "CLICKED", "Product"): pl.DataFrame(had)}
+    local_store.load(kgrec.KnowledgeGraph(nodes, edges), keep_properties=True)
+    rec.update({"user_id": had["head_id"], "item_id": had["tail_id"], "timestamp": [LATER]}, store=local_store)
+    stored = local_store.read_graph()
+    clicked = stored.edges["User", "CLICKED", "Product"].row(0, named=True)
+    assert (clicked["last_at"], clicked["sentiment"]) == (LATER, 0.5)
+    product = stored.nodes["Product"].filter(pl.col("id") == first["item_id"]).row(0, named=True)
+    assert product["tag"] == "hot"
+    assert product["title"] == rec.model_.title(first["item_id"])

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
+from kgrec.errors import check_whole
 from kgrec.evaluation.links import matrix_of
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.models.fitted import interactions_of
@@ -50,6 +51,7 @@ class Ranker(ABC):
 
     def recommend_part(self, part: Dataset, k: int = 10) -> pl.DataFrame:
         """Lists for the users of a part, items of its history left out: columns user_id, item_id, rank, score."""
+        check_whole(1, k=k)
         users = part.interactions[c.USER_ID].unique(maintain_order=True)
         history = part.events.clear() if part.history is None else interactions_of(part.history)
         histories = build_histories(history, Vocabulary(users), self.items, self.users)

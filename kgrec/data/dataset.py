@@ -18,7 +18,7 @@ from kgrec.data.kcore import k_core
 from kgrec.data.report import CleaningReport, Findings
 from kgrec.data.sources import Frame, from_frames
 from kgrec.data.splitting import SplitMethod
-from kgrec.errors import ConfigError, DataError, check_whole
+from kgrec.errors import ConfigError, DataError, check_is, check_whole
 
 History: TypeAlias = "pl.DataFrame | Callable[[], pl.DataFrame] | None"
 
@@ -140,6 +140,7 @@ class Dataset:
 
         def changed(events: pl.DataFrame) -> pl.DataFrame:
             made = change(events)
+            check_is(pl.DataFrame, "map_events", returned=made)
             if made.height != events.height or made.schema != events.schema:
                 raise DataError(f"map_events: {events.shape} events became {made.shape}; keep rows, columns and types")
             return made

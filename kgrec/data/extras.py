@@ -33,6 +33,8 @@ def parse_extra(source: Source, name: str, findings: Findings) -> pl.Series:
     if dtype.is_float() or dtype.is_decimal():
         return raw.cast(pl.Float64).fill_nan(None)
     if isinstance(dtype, (pl.List, pl.Array)) and dtype.inner is not None:
+        if dtype.inner == pl.Null:
+            return raw.cast(pl.List(pl.String))
         if dtype.inner.is_numeric():
             return raw.cast(pl.List(pl.Float32))
         if dtype.inner == pl.String:
@@ -44,7 +46,7 @@ def parse_extra(source: Source, name: str, findings: Findings) -> pl.Series:
         f"column {name!r} holds values of type {dtype}, which can't be kept",
         "expected text, numbers, booleans, dates or lists of numbers or text",
     )
-    return raw
+    return pl.Series(name, [None], dtype=pl.String).new_from_index(0, raw.len())
 
 
 def _fits(raw: pl.Series) -> bool:

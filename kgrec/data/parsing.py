@@ -121,7 +121,7 @@ def parse_ids(raw: pl.Series) -> tuple[pl.Series, str]:
 
 
 def _parse_text(source: Source, raw: pl.Series, column: Column, findings: Findings) -> pl.Series:
-    if raw.dtype.is_nested() or raw.dtype in (pl.Binary, pl.Object):
+    if raw.dtype.is_nested() or raw.dtype in (pl.Binary, pl.Object, pl.Duration):
         findings.fault(source.name, f"column {raw.name!r} holds values of type {raw.dtype}, expected text")
         return _nulls(raw, pl.String())
     text = raw.cast(pl.String)

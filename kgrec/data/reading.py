@@ -17,7 +17,7 @@ from kgrec.data.dataset import Dataset
 from kgrec.data.report import Findings
 from kgrec.data.schema import TABLES
 from kgrec.data.sources import SUFFIXES, Sources, event_keys, from_folder
-from kgrec.errors import ConfigError, list_first
+from kgrec.errors import ConfigError, check_is, list_first
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ def read_dataset(
     ConfigError
         If `on_unknown` or `layout` is none of those, or tables are to lie on disk and there is no room, or no pyarrow.
     """
+    check_is((str, os.PathLike), "read_dataset", path=path)
     folder = Path(path)
     findings = Findings()
     sources = _read_sources(folder, layout, findings, in_memory)
@@ -133,6 +134,15 @@ def _rows_about(file: Path) -> int:
 
 def _layout_of(folder: Path, findings: Findings) -> Layout:
     """The layout of the files that are there; kgrec's own, whose reader says what is missing, when there are none."""
+    found = layouts_in(folder)
+    if len(found) > 1:
+        findings.fault(str(folder), f"holds files of the layouts {list_first(found)}", "say which: layout=...")
+        findings.raise_faults("the dataset")
+    return found[0] if found else "kgrec"
+
+
+def layouts_in(folder: Path) -> list[Layout]:
+    """The layouts of which a folder holds files: one where it is a dataset, none where it isn't."""
     own = [f"{key}{suffix}" for key in [*TABLES, *event_keys()] for suffix in SUFFIXES]
     found: list[Layout] = []
     if any((folder / name).is_file() for name in own):
@@ -143,7 +153,4 @@ def _layout_of(folder: Path, findings: Findings) -> Layout:
         found.append("kgat")
     if (folder / kgcn.RATINGS).is_file():
         found.append("kgcn")
-    if len(found) > 1:
-        findings.fault(str(folder), f"holds files of the layouts {list_first(found)}", "say which: layout=...")
-        findings.raise_faults("the dataset")
-    return found[0] if found else "kgrec"
+    return found

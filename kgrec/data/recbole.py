@@ -128,7 +128,7 @@ def _read_atomic(path: Path, findings: Findings) -> AtomicFile | None:
 def _cell(name: str) -> pl.Expr:
     """A field as it was before a CSV writer put it into quotes; nothing is a missing value."""
     text = pl.col(name)
-    quoted = text.str.contains(r'^".*"$') & (text.str.len_chars() >= 2)
+    quoted = text.str.contains(r'^"([^"]|"")*"$') & (text.str.len_chars() >= 2)
     plain = pl.when(quoted).then(text.str.slice(1, text.str.len_chars() - 2).str.replace_all('""', '"')).otherwise(text)
     return pl.when(plain != "").then(plain).alias(name)
 
@@ -184,7 +184,8 @@ def _items(file: AtomicFile, findings: Findings) -> Source:
             values = split_list(file.frame[name]).list.join(c.CATEGORY_SEPARATOR) if is_path else file.frame[name]
             series.append(values.rename(column))
     others = [name for name in file.types if name != c.ITEM_ID and name not in taken.values()]
-    series += [file.typed(name, findings) for name in others if file.types[name].startswith("float")]
+    floats = [name for name in others if file.types[name].startswith("float") and name != c.ATTRIBUTES]
+    series += [file.typed(name, findings) for name in floats]
     tokens = [file.typed(name, findings) for name in others if file.types[name].startswith("token")]
     if tokens:
         texts = [json.dumps(row, ensure_ascii=False) for row in pl.DataFrame(tokens).iter_rows(named=True)]

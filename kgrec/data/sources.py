@@ -156,6 +156,9 @@ def read_file(path: Path, findings: Findings, *, in_memory: bool = True) -> Sour
     except (pl.exceptions.PolarsError, OSError, NotImplementedError) as error:  # the last: of pyarrow
         findings.fault(path.name, f"can't be read: {first_line(error)}")
         return None
+    if odd := patterns(source.frame.columns):
+        findings.fault(path.name, f"the columns {list_first(odd)} have names of patterns", "rename them")
+        return None
     for name in source.frame.columns:
         renamed = _RENAMED.fullmatch(name)
         if is_text and renamed and renamed[1] in source.frame.columns:
@@ -178,6 +181,11 @@ class _Stream:
         return self.frame.__arrow_c_stream__(requested_schema)
 
 
+def patterns(names: Iterable[str]) -> list[str]:
+    """The names that polars takes for patterns of column names: `*`, and `^...$`."""
+    return [name for name in names if name == "*" or (name.startswith("^") and name.endswith("$"))]
+
+
 def to_polars(frame: Frame) -> pl.DataFrame:
     """Take a frame of any library, a list of dicts, or a dict of columns, where one value is that of every row.
 
@@ -186,6 +194,13 @@ def to_polars(frame: Frame) -> pl.DataFrame:
     TypeError, ValueError, polars.exceptions.PolarsError
         If it is no table, or its columns can't be.
     """
+    taken = _taken(frame)
+    if odd := patterns(taken.columns):
+        raise ValueError(f"the columns {list_first(odd)} have names of patterns: rename them")
+    return taken
+
+
+def _taken(frame: Frame) -> pl.DataFrame:
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
     if isinstance(frame, pl.DataFrame):
@@ -236,7 +251,8 @@ def _series(name: str, values: Sequence[Any] | np.ndarray | pl.Series) -> pl.Ser
         return pl.Series(name, values)
     plain = [_plain(value) for value in values]
     if any(isinstance(value, str) for value in plain):
-        plain = [value if value is None or isinstance(value, (str, list)) else str(value) for value in plain]
+        plain = [json.dumps(value, default=str) if isinstance(value, list) else value for value in plain]
+        plain = [value if value is None or isinstance(value, str) else str(value) for value in plain]
     return pl.Series(name, plain, strict=False)
 
 

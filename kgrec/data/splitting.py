@@ -45,7 +45,10 @@ def check_ratio(ratio: Sequence[float]) -> Ratio:
     ConfigError
         Unless they are three finite numbers >= 0 that sum to 1, the first of them > 0.
     """
-    shares = [float(share) for share in ratio]
+    try:
+        shares = [float(share) for share in ratio]
+    except (TypeError, ValueError):
+        shares = []
     if len(shares) != 3 or not all(0 <= share <= 1 for share in shares) or abs(sum(shares) - 1) > 1e-6:
         raise ConfigError(f"ratio is {ratio!r}, expected three shares (train, validation, test) that sum to 1")
     if shares[0] == 0:
@@ -62,9 +65,9 @@ def leave_last_out(events: pl.DataFrame) -> pl.Series:
 
     The other rows (impressions, negatives) go by time: from the time of the user's test interaction on to test, from
     that of the validation interaction on to validation, else to train. A row that shows a held-out item to its user
-    goes to that item's part even when it is earlier, so that train never names a held-out pair in a row of this
-    kind; and with it goes the list that it was shown in, so that a part holds whole lists, clicked and not as they
-    were. Rows of users without an interaction stay in train.
+    goes to that item's part where that is a later one, so that train never names a held-out pair in a row of this
+    kind; and with it goes the list that it was shown in (of two held-out items to test), so that a part holds whole
+    lists, clicked and not as they were. Rows of users without an interaction stay in train.
 
     Returns
     -------
@@ -85,12 +88,13 @@ def leave_last_out(events: pl.DataFrame) -> pl.Series:
     moved = []
     for rest in _other_rows(events, is_liked):
         placed = _by_time(rest, ranked).join(held_out, on=_PAIR, how="left", maintain_order="left")
-        part[placed[_ROW].to_numpy()] = placed.select(pl.coalesce("pair_part", _PART)).to_series().to_numpy()
-        moved.append(placed.filter(_LISTED, pl.col("pair_part").is_not_null()).select(*_LIST, "pair_part"))
-    lists = pl.concat(moved).group_by(_LIST).agg(pl.col("pair_part").min())
+        placed = placed.with_columns(pl.max_horizontal("pair_part", _PART).alias(_PART))
+        part[placed[_ROW].to_numpy()] = placed[_PART].to_numpy()
+        moved.append(placed.filter(_LISTED, pl.col("pair_part").is_not_null()).select(*_LIST, _PART))
+    lists = pl.concat(moved).group_by(_LIST).agg(pl.col(_PART).max())
     for rest in _other_rows(events, is_liked) if lists.height else ():
-        beside = rest.filter(_LISTED).join(held_out, on=_PAIR, how="anti").join(lists, on=_LIST, nulls_equal=True)
-        part[beside[_ROW].to_numpy()] = beside["pair_part"].to_numpy()
+        whole = rest.filter(_LISTED).join(lists, on=_LIST, nulls_equal=True)
+        part[whole[_ROW].to_numpy()] = whole[_PART].to_numpy()
     return pl.Series("part", part)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from kgrec.encoders.array_cache import cache_folder, cache_key, read_array, write_array
 from kgrec.encoders.sentiment_labels import label_values
@@ -117,7 +118,7 @@ class SentimentClassifier:
             model, loading = AutoModelForSequenceClassification.from_pretrained(
                 self.model, dtype=torch.float32, output_loading_info=True
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # damaged or unfitting weights
             raise self._not_loaded(error) from error
         if loading["missing_keys"]:
             lacking = ", ".join(sorted(loading["missing_keys"]))

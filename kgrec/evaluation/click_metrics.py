@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from kgrec.errors import DataError, ShapeError
+from kgrec.errors import ConfigError, DataError, ShapeError, not_number
 
 _BINS = 15
 _SMALLEST = 1e-7  # probabilities are kept this far from 0 and 1, so that one sure mistake is not an infinite loss
@@ -50,7 +50,7 @@ def click_metrics(labels: Values, probabilities: Values, negative_rate: float = 
     >>> {name: round(value, 4) for name, value in click_metrics([1, 1, 0, 0], [0.9, 0.5, 0.5, 0.1]).items()}
     {'auc': 0.875, 'log_loss': 0.3993, 'ece': 0.05}
     """
-    clicked, probability = _checked(labels, probabilities)
+    clicked, probability = _checked(labels, probabilities, negative_rate)
     weight = np.where(clicked == 1, 1.0, 1.0 / negative_rate)
     return {
         "auc": _auc(clicked == 1, probability),
@@ -73,7 +73,7 @@ def reliability_curve(labels: Values, probabilities: Values, negative_rate: floa
     >>> reliability_curve([1, 1, 0, 0], [0.9, 0.5, 0.5, 0.1]).select("click_probability", "click_share").rows()
     [(0.1, 0.0), (0.5, 0.5), (0.9, 1.0)]
     """
-    clicked, probability = _checked(labels, probabilities)
+    clicked, probability = _checked(labels, probabilities, negative_rate)
     weight = np.where(clicked == 1, 1.0, 1.0 / negative_rate)
     place = np.minimum((probability * _BINS).astype(np.int64), _BINS - 1)
     num_pairs, predicted, happened = (
@@ -91,8 +91,13 @@ def reliability_curve(labels: Values, probabilities: Values, negative_rate: floa
     )
 
 
-def _checked(labels: Values, probabilities: Values) -> tuple[np.ndarray, np.ndarray]:
-    clicked, probability = np.asarray(labels, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
+def _checked(labels: Values, probabilities: Values, negative_rate: float) -> tuple[np.ndarray, np.ndarray]:
+    if not_number(0, 1, ends=True, rate=negative_rate) or not negative_rate:
+        raise ConfigError(f"negative_rate is {negative_rate!r}, expected a share above 0, at most 1")
+    try:
+        clicked, probability = np.asarray(labels, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"click metrics: labels and probabilities must be numbers ({error})") from error
     if clicked.ndim != 1 or clicked.shape != probability.shape:
         raise ShapeError(
             f"labels have shape {clicked.shape} and probabilities {probability.shape}, expected one of each per pair"

@@ -116,6 +116,20 @@ def _check(recommendations: pl.DataFrame, relevant: pl.DataFrame, ks: Sequence[i
         if missing:
             faults.append(f"{name}: missing column {list_first(missing)} (found {list_first(frame.columns)})")
     raise_faults(DataError, "ranking metrics", faults)
+    kinds = recommendations.schema, relevant.schema
+    faults += [
+        f"{column} is of type {kinds[0][column]} in recommendations, {kinds[1][column]} in relevant"
+        for column in _PAIR
+        if kinds[0][column] != kinds[1][column]
+    ]
+    rank = recommendations[c.RANK]
+    if rank.len() and not rank.dtype.is_numeric():
+        faults.append(f"recommendations: {c.RANK} is of type {rank.dtype}, expected numbers")
+    elif rank.null_count() or (rank.dtype.is_float() and rank.is_nan().any()):
+        faults.append(f"recommendations: a row has no {c.RANK}")
+    raise_faults(DataError, "ranking metrics", faults)
+    if num_items is not None and recommendations[c.ITEM_ID].n_unique() > num_items:
+        faults.append(f"num_items is {num_items:,}, and {recommendations[c.ITEM_ID].n_unique():,} are recommended")
     if not relevant.height:
         faults.append("relevant: the table is empty, so there is nothing to find")
     for columns in (_PAIR, [c.USER_ID, c.RANK]):

@@ -11,7 +11,7 @@ from numbers import Integral
 import polars as pl
 
 from kgrec.data import columns as c
-from kgrec.errors import ConfigError, DataError, list_first, raise_faults
+from kgrec.errors import ConfigError, DataError, list_first, not_number, raise_faults
 
 _HASHES = 2**64
 Arms = Mapping[str, float] | Sequence[str]
@@ -67,7 +67,7 @@ def assign(user_ids: Iterable[str | int], arms: Arms = ("control", "treatment"),
     keyed = {arm: (blake2b(key=_key(experiment, arm), digest_size=8), share) for arm, share in shares.items()}
     chosen = []
     for user in users:
-        name, times = user.encode(), {}
+        name, times = user.encode("utf-8", "surrogatepass"), {}
         for arm, (empty, share) in keyed.items():
             hasher = empty.copy()
             hasher.update(name)
@@ -85,17 +85,19 @@ def arm_shares(arms: Arms) -> dict[str, float]:
         If there are fewer than two arms, one twice, or a share that is no number > 0.
     """
     names = list(arms)
-    shares = [float(arms[name]) for name in names] if isinstance(arms, Mapping) else [1.0] * len(names)
+    shares = [arms[name] for name in names] if isinstance(arms, Mapping) else [1.0] * len(names)
     faults = [] if len(names) >= 2 else [f"there are {len(names)} arms, expected at least two"]
     faults += [f"arm {name!r} is no name" for name in names if not isinstance(name, str) or not name]
     faults += [f"arm {name!r} is given twice" for name in dict.fromkeys(names) if names.count(name) > 1]
     faults += [
         f"the share of arm {name!r} is {share}, expected a number > 0"
         for name, share in zip(names, shares, strict=True)
-        if not (math.isfinite(share) and share > 0)
+        if not_number(0, share=share)
     ]
     raise_faults(ConfigError, "arms", faults)
-    return {name: share / sum(shares) for name, share in zip(names, shares, strict=True)}
+    most = max(shares)  # the sum of large ones may be infinite
+    total = sum(share / most for share in shares)
+    return {name: share / most / total for name, share in zip(names, shares, strict=True)}
 
 
 def _key(experiment: str, arm: str) -> bytes:

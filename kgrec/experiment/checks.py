@@ -12,15 +12,15 @@ from kgrec.data import columns as c
 from kgrec.data.parsing import parse_id, parse_seconds, row_examples, without_blanks
 from kgrec.data.report import Findings
 from kgrec.data.sources import ROW, Frame, Source, to_table
-from kgrec.errors import ConfigError, DataError, list_first, raise_faults
+from kgrec.errors import ConfigError, DataError, list_first, not_number, raise_faults
 
 Ranges: TypeAlias = "Mapping[str, tuple[pl.Expr, str]]"
 
 
 def check_level(level: float, what: str) -> None:
     """Raise ConfigError unless `level` lies strictly between 0 and 1."""
-    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 < level < 1:
-        raise ConfigError(f"{what}: level is {level!r}, expected a number between 0 and 1, such as 0.95")
+    if faults := not_number(0, 1, level=level):
+        raise ConfigError(f"{what}: {faults[0]}, such as 0.95")
 
 
 def read_table(frame: Frame, columns: Sequence[str], what: str, ranges: Ranges | None = None) -> pl.DataFrame:

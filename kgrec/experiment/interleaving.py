@@ -96,7 +96,7 @@ def interleave(
         If a column is missing, a value can't be, or a list has an item twice.
     """
     faults = not_whole(1, k=k)
-    faults += [f"names are both {names[0]!r}"] if names[0] == names[1] else []
+    faults += _names_faults(names)
     faults += [] if isinstance(experiment, str) and experiment else [f"experiment is {experiment!r}, expected a name"]
     raise_faults(ConfigError, "interleave", faults)
     lists = [_lists(frame, side) for frame, side in zip((first, second), _SIDES, strict=True)]
@@ -109,6 +109,12 @@ def interleave(
         rows += [(user, item, rank, arms[side]) for rank, (item, side) in enumerate(drafted, 1)]
     schema = {c.USER_ID: pl.String, c.ITEM_ID: pl.String, c.RANK: pl.Int64, c.ARM: pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _names_faults(names: object) -> list[str]:
+    if not isinstance(names, (tuple, list)) or len(names) != 2 or not all(isinstance(name, str) for name in names):
+        return [f"names is {names!r}, expected two names"]
+    return [f"names are both {names[0]!r}"] if names[0] == names[1] else []
 
 
 def _lists(frame: Frame, side: str) -> dict[str, list[str]]:
@@ -189,6 +195,7 @@ def interleaving_test(shown: Frame, *, names: tuple[str, str] = _SIDES, level: f
     """
     what = "interleaving test"
     check_level(level, what)
+    raise_faults(ConfigError, what, _names_faults(names))
     table = to_table(shown, what)
     if c.ARM in table.columns:
         table = table.filter(pl.col(c.ARM).is_not_null())

@@ -12,7 +12,7 @@ import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.sources import Frame
-from kgrec.errors import ConfigError, DataError, raise_faults
+from kgrec.errors import ConfigError, DataError, not_number, raise_faults
 from kgrec.experiment.checks import between, check_level, read_table
 from kgrec.experiment.ratios import Ratio
 
@@ -190,7 +190,7 @@ def _read(
     faults = []
     if estimator not in get_args(Estimator):
         faults.append(f"estimator is {estimator!r}, expected one of {', '.join(map(repr, get_args(Estimator)))}")
-    if clip is not None and not clip > 0:
+    if clip is not None and not_number(0, clip=clip):
         faults.append(f"clip is {clip!r}, expected a number > 0 or None")
     raise_faults(ConfigError, what, faults)
     columns = _columns(estimator, reward)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from scipy import stats
@@ -12,7 +13,7 @@ from scipy.optimize import brentq
 
 from kgrec.data import columns as c
 from kgrec.data.sources import Frame
-from kgrec.errors import ConfigError, DataError, list_first, raise_faults
+from kgrec.errors import ConfigError, DataError, list_first, not_number, raise_faults
 from kgrec.experiment.assignment import Arms, arm_shares
 from kgrec.experiment.checks import read_table
 from kgrec.experiment.rates import Rate, check_one_arm_each
@@ -166,7 +167,7 @@ def _baseline(baseline: Rate | float) -> tuple[float, float]:
         if not (rate > 0 and variance > 0):
             raise ConfigError(f"baseline is {baseline}, expected events of some users, and not of all alike")
         return rate, variance
-    if not 0 < baseline < 1:
+    if not_number(0, 1, baseline=baseline):
         raise ConfigError(f"baseline is {baseline!r}, expected a share between 0 and 1, or a Rate")
     return baseline, baseline * (1 - baseline)
 
@@ -180,10 +181,8 @@ def _largest_lift(baseline: Rate | float) -> float:
     return (1 - rate) / rate if _is_share(baseline) else 100.0
 
 
-def _check_plan(power: float, level: float, share: float, more: Mapping[str, float]) -> None:
-    shares = {"power": power, "level": level, "share": share}
-    faults = [
-        f"{name} is {value!r}, expected a number between 0 and 1" for name, value in shares.items() if not 0 < value < 1
-    ]
-    faults += [f"{name} is {value!r}, expected a number > 0" for name, value in more.items() if not value > 0]
+def _check_plan(power: float, level: float, share: float, more: Mapping[str, Any]) -> None:
+    faults = [*not_number(0, 1, power=power, level=level, share=share), *not_number(0, **more)]
+    if not faults and power <= (1 - level) / 2:
+        faults.append(f"power is {power!r}, expected more than chance alone gives: {(1 - level) / 2:g}")
     raise_faults(ConfigError, "plan of an experiment", faults)

@@ -9,7 +9,7 @@ import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.sources import Frame, to_table
-from kgrec.errors import DataError, list_first
+from kgrec.errors import ConfigError, DataError, list_first, not_number, raise_faults
 from kgrec.experiment.assignment import Arms
 from kgrec.experiment.checks import read_table, zero_or_one
 from kgrec.experiment.planning import SampleRatio, sample_ratio
@@ -79,7 +79,7 @@ def ab_report(
     impressions : frame, of any library or a dict of columns
         Columns user_id (text or integers), label (1 = clicked, else 0), and timestamp where the rows are not in order
         of time: UTC epoch seconds, text ISO 8601, or datetimes; item_id and timestamp with `events`, or converted (0/1)
-        for the conversion rate without.
+        for the conversion rate without, which counts where the row was clicked.
     assignment : frame
         Columns user_id, arm, as `assign` gives them.
     events : frame, optional
@@ -121,8 +121,12 @@ def ab_report(
     shown = shown if events is None else with_conversions(shown, events)
     pairs = assigned.select(c.USER_ID, c.ARM).unique()
     rows = shown.drop(c.ARM, strict=False).join(pairs, on=c.USER_ID, how="inner", maintain_order="left")
+    if not rows.height:
+        raise DataError(f"{what}: no impression is of a user with an arm")
     rates = {(CTR, arm): rate for arm, rate in arm_rates(rows, metric=CTR, level=level).items()}
     if c.CONVERTED in rows.columns:
+        after_click = pl.col(c.CONVERTED).cast(pl.Int64) * pl.col(c.LABEL).cast(pl.Int64)
+        rows = rows.with_columns(after_click.alias(c.CONVERTED))
         found = arm_rates(rows, c.CONVERTED, c.LABEL, metric=CVR, level=level)
         rates |= {(CVR, arm): rate for arm, rate in found.items()}
     seen = [arm for arm in arms if (CTR, arm) in rates]
@@ -160,8 +164,10 @@ def with_conversions(impressions: Frame, events: Frame, within: int = ATTRIBUTED
 
     Raises
     ------
+    ConfigError
+        If `within` is no number of seconds.
     DataError
-        If a column is missing, or a value in one is, or can't be.
+        If a column is missing, or a value in one is, or can't be: an event of another type than `Dataset` knows, say.
 
     Examples
     --------
@@ -170,10 +176,15 @@ def with_conversions(impressions: Frame, events: Frame, within: int = ATTRIBUTED
     >>> with_conversions(shown, bought)["converted"].to_list()
     [0, 1, 0]
     """
+    raise_faults(ConfigError, "conversions", not_number(0, within=within))
     what, pair, seconds = "conversions", [c.USER_ID, c.ITEM_ID], pl.col(c.TIMESTAMP).cast(pl.Float64)
     given = to_table(impressions, f"{what}, impressions")
     shown = read_table(given, [*pair, c.TIMESTAMP], f"{what}, impressions", zero_or_one(c.LABEL))
     log = read_table(events, [*pair, c.EVENT, c.TIMESTAMP], f"{what}, events")
+    strange = log[c.EVENT].filter(~log[c.EVENT].is_in(c.EVENT_TYPES)).unique(maintain_order=True)
+    if len(strange):
+        known = ", ".join(c.EVENT_TYPES)
+        raise DataError(f"{what}, events: unknown events {list_first(strange)}, expected one of {known}")
     numbered = shown.select(*pair, seconds, pl.col(c.LABEL).cast(pl.Float64)).with_row_index(_ROW)
     clicks = numbered.filter(pl.col(c.LABEL) == 1).drop(c.LABEL).sort(c.TIMESTAMP)
     bought = log.filter(pl.col(c.EVENT) == "purchase").select(*pair, seconds).sort(c.TIMESTAMP)

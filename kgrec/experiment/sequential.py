@@ -10,7 +10,7 @@ import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.sources import Frame, to_table
-from kgrec.errors import ConfigError, DataError, list_first, raise_faults
+from kgrec.errors import ConfigError, DataError, list_first, not_number, raise_faults
 from kgrec.experiment.checks import between, check_level, read_table
 from kgrec.experiment.rates import check_one_arm_each
 
@@ -99,8 +99,8 @@ def sequential_test(
     return.
     """
     check_level(level, "sequential test")
-    if not (math.isfinite(expected_lift) and expected_lift > 0):
-        raise ConfigError(f"sequential test: expected_lift is {expected_lift!r}, expected a number > 0")
+    if faults := not_number(0, expected_lift=expected_lift):
+        raise ConfigError(f"sequential test: {faults[0]}")
     ordered = _ordered(rows, (control, treatment), [numerator] if denominator is None else [numerator, denominator])
     above = ordered[numerator].cast(pl.Float64).to_numpy()
     below = np.ones(len(above)) if denominator is None else ordered[denominator].cast(pl.Float64).to_numpy()

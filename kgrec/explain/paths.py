@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from kgrec.explain.cypher import path_statement
 from kgrec.explain.without import Edge
 from kgrec.graph.build import PRODUCT
-from kgrec.graph.knowledge_graph import ID, KnowledgeGraph
+from kgrec.graph.knowledge_graph import ID, KnowledgeGraph, as_text
 from kgrec.graph.networkx_graph import Node, cheapest_paths, search_network
 
 MAX_HOPS = 4
@@ -180,16 +182,14 @@ class PathFinder:
         return self._names[node[0]].get(node[1]) or node[1]
 
 
-def _name_table(table: Any) -> dict[str, str]:
+def _name_table(table: pl.DataFrame) -> dict[str, str]:
     columns = table.columns
     if "title" in columns:
-        names = table["title"]
+        names = as_text(table["title"])
     elif "value" in columns and "name" in columns:
-        names = table["name"] + " " + table["value"]
+        names = as_text(table["name"]) + " " + as_text(table["value"])
     elif "name" in columns:
-        names = table["name"]
+        names = as_text(table["name"])
     else:
         return {}
-    return dict(
-        zip(table[ID].to_list(), names.cast(str).to_list() if names.dtype != str else names.to_list(), strict=True)
-    )
+    return dict(zip(table[ID].to_list(), names.to_list(), strict=True))

@@ -32,7 +32,7 @@ EVENT_RELATIONS = {
     "review": "REVIEWED",
 }
 _EVENT_KEY = [c.EVENT, c.USER_ID, c.ITEM_ID]
-_LAST_LEVEL = r"^.* > "
+_LAST_LEVEL = r"(?s)^.* > "  # a name may have line breaks
 Nodes = dict[str, pl.DataFrame]
 Edges = dict[EdgeType, pl.DataFrame]
 

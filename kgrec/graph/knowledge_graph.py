@@ -140,6 +140,13 @@ class KnowledgeGraph:
                     yield f"{where}: {lost.len():,} {column} not among the {label} nodes: {list_first(lost)}"
 
 
+def as_text(column: pl.Series) -> pl.Series:
+    """A property as text: of a list its texts one after another, null where there is none."""
+    if column.dtype == pl.List(pl.String):
+        return column.list.join(", ")
+    return column.cast(pl.String)
+
+
 def _canonical(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     # columns by `frame[name]` throughout: polars takes a name such as "*" or "^.*$" in an expression for a pattern
     casts = [

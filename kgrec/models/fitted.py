@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from kgrec.config import RecommenderConfig
+from kgrec.data import columns as c
 from kgrec.data.splitting import liked
-from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.graph.build import PRODUCT
+from kgrec.graph.knowledge_graph import ID, KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
 from kgrec.models.popularity import Popularity
 from kgrec.models.propagation import Propagation
@@ -201,6 +203,16 @@ class FittedModel:
             )
             parts.append(logit.double().cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros(0)
+
+    def prices(self) -> np.ndarray:
+        """The price of each item by the graph, NaN where it has none, shape (num_items,), float64."""
+        prices = np.full(len(self.items), np.nan)
+        products = self.graph.nodes.get(PRODUCT)
+        if products is not None and c.PRICE in products.columns and products[c.PRICE].dtype.is_numeric():
+            place = self.items.index(products[ID])
+            known = place >= 0
+            prices[place[known]] = products[c.PRICE].cast(pl.Float64).fill_null(np.nan).to_numpy()[known]
+        return prices
 
     def title(self, item_id: str) -> str:
         """Title of an item, its id where it has none."""

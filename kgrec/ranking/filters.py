@@ -91,7 +91,7 @@ def _passes(value: pl.Series, wanted: Any, name: str) -> pl.Series:
     """Whether each value is what is wanted; never null."""
     if isinstance(wanted, tuple):
         low, high = wanted
-        if not value.dtype.is_numeric():
+        if not value.dtype.is_numeric() or low != low or high != high:  # not a number at all
             raise TypeError
         over = pl.Series([True]) if low is None else value >= low
         under = pl.Series([True]) if high is None else value <= high

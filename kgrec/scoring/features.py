@@ -9,9 +9,6 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from kgrec.data import columns as c
-from kgrec.graph.build import PRODUCT
-from kgrec.graph.knowledge_graph import ID
 from kgrec.models.fitted import FittedModel
 from kgrec.scoring.click_rates import ClickRates, ShownBefore
 from kgrec.scoring.pairs import Pairs
@@ -252,11 +249,5 @@ def _log_since(earlier: np.ndarray, now: np.ndarray) -> np.ndarray:
 
 
 def _log_price(model: FittedModel) -> np.ndarray:
-    found = np.full(len(model.items), np.nan)
-    products = model.graph.nodes.get(PRODUCT)
-    if products is not None and c.PRICE in products.columns and products[c.PRICE].dtype.is_numeric():
-        index = model.items.index(products[ID])
-        price = products[c.PRICE].cast(float).fill_null(np.nan).to_numpy()
-        known = (index >= 0) & (price > 0)
-        found[index[known]] = np.log(price[known])
-    return found
+    prices = model.prices()
+    return np.log(np.where(prices > 0, prices, np.nan))

@@ -13,7 +13,7 @@ from kgrec.data.dataset import Dataset
 from kgrec.data.disk import taken
 from kgrec.data.schema import EVENTS
 from kgrec.data.splitting import shown_list
-from kgrec.tensors.clicks import ClickBasis, acted_upon, click_examples
+from kgrec.tensors.clicks import ClickBasis, acted_upon, acts, click_examples
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
@@ -112,15 +112,14 @@ def labelled_pairs(
         Which pairs are wanted, their places ascending, by the user of each; None: all.
     """
     events = part.events
-    examples = click_examples(events, histories, users, items, generator)
+    examples = click_examples(events, histories, users, items, generator, part.history)
     is_log = examples.basis == "impressions"
     some = choose(examples.user_index) if choose and is_log else slice(None)  # before more is made of them
     user, item, place = (
         whole[some].astype(np.int64) for whole in (examples.user_index, examples.item_index, examples.place)
     )
     clicked, rows = examples.label[some].astype(np.float32), taken(events, examples.row[some])
-    purchases = events.filter(pl.col(c.EVENT) == "purchase")
-    bought = acted_upon(rows, purchases).cast(pl.Float32).to_numpy()
+    bought = acted_upon(rows, acts(events, part.history, event="purchase")).cast(pl.Float32).to_numpy()
     if not is_log:
         liked = part.interactions
         own, liked_item = users.index(liked[c.USER_ID]), items.index(liked[c.ITEM_ID])

@@ -14,8 +14,6 @@ from kgrec.data import columns as c
 from kgrec.data.attributes import whole_letters
 from kgrec.encoders.text import TextEncoder
 from kgrec.errors import ConfigError, UnknownIdError, not_whole
-from kgrec.graph.build import PRODUCT
-from kgrec.graph.knowledge_graph import ID
 from kgrec.models.fitted import FittedModel
 from kgrec.search.lexical import LexicalIndex
 from kgrec.search.nearest import ItemCosines
@@ -57,7 +55,7 @@ class Searcher:
         self._lexical = LexicalIndex(item_fields(model.graph, model.items), stems)
         vectors = catalogue_vectors(model)
         self.cosines = None if vectors is None else ItemCosines(vectors, model.config.search_exact_limit)
-        self._prices = _prices(model)
+        self._prices = model.prices()
         linker = Linker(model.graph, model.items, stems)
         self.reader = QueryReader(self._lexical, linker, self._prices, self._is_word)
         popularity = model.histories.item_counts(len(model.items)).astype(np.float32)
@@ -70,7 +68,7 @@ class Searcher:
         self._model = model
         if self._graph is not model.graph:
             self._graph = model.graph
-            self._prices = self.reader.prices = _prices(model)
+            self._prices = self.reader.prices = model.prices()
 
     def use(self, settings: SearchSettings) -> None:
         """Go on with other settings over the same items' vectors."""
@@ -230,14 +228,3 @@ def _best(score: np.ndarray, allowed: np.ndarray, count: int) -> np.ndarray:
     some = np.argpartition(-open_, count)[: count + 1] if count + 1 < len(open_) else np.arange(len(open_))
     some = some[np.isfinite(open_[some])]
     return some[np.lexsort((some, -open_[some]))][:count]
-
-
-def _prices(model: FittedModel) -> np.ndarray:
-    """The price of each item, NaN where it has none."""
-    prices = np.full(len(model.items), np.nan)
-    table = model.graph.nodes.get(PRODUCT)
-    if table is not None and c.PRICE in table.columns and table[c.PRICE].dtype.is_numeric():
-        place = model.items.index(table[ID])
-        known = place >= 0
-        prices[place[known]] = table[c.PRICE].cast(pl.Float64).fill_null(np.nan).to_numpy()[known]
-    return prices

@@ -49,12 +49,22 @@ class ClickExamples:
 
 
 def click_examples(
-    events: pl.DataFrame, histories: Histories, users: Vocabulary, items: Vocabulary, generator: np.random.Generator
+    events: pl.DataFrame,
+    histories: Histories,
+    users: Vocabulary,
+    items: Vocabulary,
+    generator: np.random.Generator,
+    before: pl.DataFrame | None = None,
 ) -> ClickExamples:
     """Impressions with their labels; where there are none, the rows with label 0; where there are none, nothing.
 
     An impression without a label is a click when its user has an event on the item in the same session or, where the
     session is unknown, in the 24 hours after. Where the order of a history means nothing, an example's place is drawn.
+
+    Parameters
+    ----------
+    before : frame, optional
+        The events before those of a part of a split: under leave-last-out a list may show an item clicked in another.
     """
     basis: ClickBasis = "impressions"
     size = int((events[c.EVENT] == c.IMPRESSION).sum())
@@ -63,7 +73,7 @@ def click_examples(
         basis = "labels" if size else "sampled"
     kinds = {"user_index": np.int32, "item_index": np.int32, "place": np.int32, "label": np.int8, "row": np.uint32}
     made, end = {name: np.empty(size, kind) for name, kind in kinds.items()}, 0
-    for rows in labelled_impressions(events) if basis == "impressions" else refused(events):
+    for rows in labelled_impressions(events, before) if basis == "impressions" else refused(events):
         user, item = users.index(rows[c.USER_ID]), items.index(rows[c.ITEM_ID])
         known = (user >= 0) & (item >= 0)
         user, item, rows = user[known], item[known], rows.filter(pl.Series(known))
@@ -76,7 +86,7 @@ def click_examples(
     return ClickExamples(**{name: whole[:end] for name, whole in made.items()}, basis=basis)
 
 
-def labelled_impressions(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def labelled_impressions(events: pl.DataFrame, before: pl.DataFrame | None = None) -> Iterator[pl.DataFrame]:
     """The impressions among events, each with a label (see `click_examples`) and its row; slice by slice.
 
     Column `OPEN` says where no label was given and no click was found, so that one may be still to come.
@@ -86,11 +96,21 @@ def labelled_impressions(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
         shown = rows.filter(pl.col(c.EVENT) == c.IMPRESSION)
         if shown[c.LABEL].null_count():
             if acted is None:
-                acted = events.select(*_PAIR_AND_MOMENT, c.EVENT).filter(pl.col(c.EVENT) != c.IMPRESSION)
+                acted = acts(events, before)
             clicked = acted_upon(shown, acted)
             is_open = pl.col(c.LABEL).is_null() & ~clicked
             shown = shown.with_columns(pl.coalesce(c.LABEL, clicked.cast(pl.Int8)).alias(c.LABEL), is_open.alias(OPEN))
         yield shown if OPEN in shown.columns else shown.with_columns(pl.lit(value=False).alias(OPEN))
+
+
+def acts(events: pl.DataFrame, before: pl.DataFrame | None, *, event: str | None = None) -> pl.DataFrame:
+    """What was done, of one type or all, in the events of a part and, by its users, before them."""
+    wanted = pl.col(c.EVENT) != c.IMPRESSION if event is None else pl.col(c.EVENT) == event
+    found = events.select(*_PAIR_AND_MOMENT, c.EVENT).filter(wanted)
+    if before is None:
+        return found
+    earlier = before.select(*_PAIR_AND_MOMENT, c.EVENT).filter(wanted)
+    return pl.concat([found, earlier.join(events.select(c.USER_ID), on=c.USER_ID, how="semi")])
 
 
 def refused(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -112,24 +132,31 @@ def acted_upon(shown: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     polars.Series of bool, one for each row of `shown`
     """
     shown, acted = shown.select(_PAIR_AND_MOMENT).with_row_index(ROW), events.select(_PAIR_AND_MOMENT)
-    has_session = pl.col(c.SESSION_ID).is_not_null()
+    keys, has_session = [c.USER_ID, c.ITEM_ID], pl.col(c.SESSION_ID).is_not_null()
     found = [
-        shown.join(acted, on=[c.USER_ID, c.ITEM_ID, c.SESSION_ID], how="semi")[ROW],
-        _soon_after(shown.filter(has_session), acted.filter(~has_session)),
-        _soon_after(shown.filter(~has_session), acted),
+        shown.join(acted, on=[*keys, c.SESSION_ID], how="semi")[ROW],
+        followed_soon(shown.filter(has_session), acted.filter(~has_session), keys, c.TIMESTAMP, ROW),
+        followed_soon(shown.filter(~has_session), acted, keys, c.TIMESTAMP, ROW),
     ]
     return shown[ROW].is_in(pl.concat(found).unique().implode())
 
 
-def _soon_after(shown: pl.DataFrame, acted: pl.DataFrame) -> pl.Series:
-    """The rows of what was shown that are followed within `CLICK_WITHIN` by an event of the same user and item."""
-    first, then = (table.drop_nulls(c.TIMESTAMP).sort(c.TIMESTAMP) for table in (shown, acted))
-    then = then.select(c.USER_ID, c.ITEM_ID, c.TIMESTAMP, then=c.TIMESTAMP)
-    keys = [c.USER_ID, c.ITEM_ID]
-    soon = first.join_asof(
-        then, on=c.TIMESTAMP, by=keys, strategy="forward", tolerance=CLICK_WITHIN, check_sortedness=False
-    )
-    return soon.filter(pl.col("then").is_not_null())[ROW]
+def followed_soon(shown: pl.DataFrame, acted: pl.DataFrame, keys: list[str], at: str, row: str) -> pl.Series:
+    """The rows of what was shown that are followed within `CLICK_WITHIN` by an event of the same keys.
+
+    Parameters
+    ----------
+    keys : list of str
+        The columns of user and item.
+    at : str
+        The column of the time in seconds, null where unknown.
+    row : str
+        The column of `shown` that is returned.
+    """
+    first, then = (table.drop_nulls(at).sort(at) for table in (shown, acted))
+    then = then.select(*keys, at, then=at)
+    soon = first.join_asof(then, on=at, by=keys, strategy="forward", tolerance=CLICK_WITHIN, check_sortedness=False)
+    return soon.filter(pl.col("then").is_not_null())[row]
 
 
 def places_before(timestamp: pl.Series, user: np.ndarray, histories: Histories, otherwise: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.splitting import liked
-from kgrec.tensors.clicks import CLICK_WITHIN, OPEN, ClickBasis, labelled_impressions, refused
+from kgrec.tensors.clicks import OPEN, ClickBasis, followed_soon, labelled_impressions, refused
 from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
@@ -111,14 +111,10 @@ class Shown:
         waits = self.is_open[row]
         line, row = line[waits], row[waits]
         acted = histories.take(users)
-        rows = pl.DataFrame({"user": line, "item": self.item_index[row], "at": self.timestamp[row], "row": row})
+        rows = {"user": line, "item": self.item_index[row], "at": self.timestamp[row], "row": row}
         events = {"user": acted.user_index(), "item": acted.item_index.astype(np.int32), "at": acted.timestamp}
-        then = pl.DataFrame(events).filter(pl.col("at") > UNKNOWN).sort("at").with_columns(then="at")
-        soon = rows.filter(pl.col("at") > UNKNOWN).sort("at")
-        soon = soon.join_asof(
-            then, on="at", by=["user", "item"], strategy="forward", tolerance=CLICK_WITHIN, check_sortedness=False
-        )
-        found = soon.filter(pl.col("then").is_not_null())["row"].to_numpy()
+        first, then = (pl.DataFrame(table).filter(pl.col("at") > UNKNOWN) for table in (rows, events))
+        found = followed_soon(first, then, ["user", "item"], "at", "row").to_numpy()
         if not len(found):
             return self
         clicked, is_open = self.clicked.copy(), self.is_open.copy()

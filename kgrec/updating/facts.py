@@ -19,7 +19,9 @@ _KIND, _TIME = "kind", "time"
 def changed_facts(
     model: FittedModel, events: pl.DataFrame, facts: KnowledgeGraph, changed: pl.Series
 ) -> KnowledgeGraph:
-    """The part of the shop's graph that an update changed, for a store to load.
+    """The part of the shop's graph that an update changed, for a store to load with `keep_properties`.
+
+    Products with new events alone, and the users of the events, come without properties.
 
     Parameters
     ----------
@@ -37,26 +39,26 @@ def changed_facts(
         edge_type: _rows(model.graph.edges[edge_type], table, [HEAD_ID, TAIL_ID])
         for edge_type, table in facts.edges.items()
     }
-    nodes = {label: table.select(ID) for label, table in facts.nodes.items()}
+    told = {label: table.select(ID) for label, table in facts.nodes.items()}
     if len(changed):
-        _add_products(nodes, changed)
+        told[PRODUCT] = _and(told.get(PRODUCT), changed)
+    nodes = {label: _with_properties(table, model.graph.nodes.get(label)) for label, table in told.items()}
     counted = _counted(model, interactions_of(events))
     if counted.height:
-        nodes[USER] = counted.select(pl.col(HEAD_ID).alias(ID)).unique()
-        _add_products(nodes, counted[TAIL_ID])
+        nodes[USER] = _and(nodes.get(USER), counted[HEAD_ID])
+        nodes[PRODUCT] = _and(nodes.get(PRODUCT), counted[TAIL_ID])
         for (kind,), table in counted.partition_by([_KIND], as_dict=True).items():
             relation = EVENT_RELATIONS[EVENT_NAMES[int(kind)]]
             edges[USER, relation, PRODUCT] = table.drop(_KIND)
-    known = model.graph.nodes
-    return KnowledgeGraph(
-        {label: _with_properties(table, known.get(label)) for label, table in nodes.items()},
-        edges,
-    )
+    return KnowledgeGraph(nodes, edges)
 
 
-def _add_products(nodes: dict[str, pl.DataFrame], ids: pl.Series) -> None:
-    added = ids.alias(ID).to_frame()
-    nodes[PRODUCT] = pl.concat([nodes.get(PRODUCT, added.clear()), added]).unique()
+def _and(nodes: pl.DataFrame | None, ids: pl.Series) -> pl.DataFrame:
+    """The nodes and those of the ids that are none of them, which have no properties."""
+    added = ids.alias(ID).unique(maintain_order=True).to_frame()
+    if nodes is None:
+        return added
+    return pl.concat([nodes, added.filter(~added[ID].is_in(nodes[ID].implode()))], how="diagonal")
 
 
 def _rows(table: pl.DataFrame, wanted: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

@@ -107,7 +107,8 @@ def update_model(
         updated.shown = model.shown.and_later(shown).clicked_by(updated.histories, users)
     stored = None
     if store is not None:
-        stored = store.load(changed_facts(updated, added.events, facts, changed.ids), progress=False)
+        news_of_graph = changed_facts(updated, added.events, facts, changed.ids)
+        stored = store.load(news_of_graph, progress=False, keep_properties=True)
     report = UpdateReport(
         events=len(grown.item_index),
         repeated=grown.repeated,

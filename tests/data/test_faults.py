@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 from pathlib import Path
 
@@ -202,3 +203,45 @@ def test_dataset_bad_on_unknown_is_a_config_error() -> None:
             events={"user_id": ["u"], "item_id": ["a"]},
             on_unknown="drop",  # type: ignore[arg-type]
         )
+
+
+def test_columns_with_names_of_patterns_are_a_fault(tmp_path: Path) -> None:
+    assert "items.csv: the columns '*', '^a$' have names of patterns; rename them" in message(
+        write(tmp_path, items="item_id,*,^a$\na,1,2\nb,3,4\n")
+    )
+    with pytest.raises(DataError, match=r"events: can't be taken as a table: the columns '\^a\$' have"):
+        Dataset(items={"item_id": ["a"]}, events={"user_id": ["u"], "item_id": ["a"], "^a$": [1]})
+
+
+def test_ratio_that_is_no_sequence_of_numbers_is_a_config_error() -> None:
+    whole = Dataset(items={"item_id": ["a"]}, events={"user_id": ["u"], "item_id": ["a"], "timestamp": [1]})
+    for ratio in (0.8, None, "abc", {"train": 1}):
+        with pytest.raises(ConfigError, match="expected three shares"):
+            whole.split("temporal", ratio)  # type: ignore[arg-type]
+
+
+def test_columns_of_what_can_not_be_kept_are_a_fault() -> None:
+    items = {"item_id": ["a", "b"], "odd": pl.Series([{1}, {2}], dtype=pl.Object)}
+    with pytest.raises(DataError, match=r"column 'odd' holds values of type Object"):
+        Dataset(items=items, events={"user_id": ["u"], "item_id": ["a"]})
+    spans = pl.DataFrame({"item_id": ["a"], "title": [dt.timedelta(seconds=1)]})
+    with pytest.raises(DataError, match=r"column 'title' holds values of type Duration"):
+        Dataset(items=spans, events={"user_id": ["u"], "item_id": ["a"]})
+
+
+def test_columns_of_empty_lists_and_of_text_and_lists_are_kept() -> None:
+    items = {"item_id": ["a", "b"], "none": [[], []], "some": ["red", ["red", "blue"]]}
+    kept = Dataset(items=items, events={"user_id": ["u"], "item_id": ["a"]}).items
+    assert kept["none"].to_list() == [[], []]
+    assert kept["some"].to_list() == ["red", '["red", "blue"]']
+
+
+def test_events_mapped_to_no_frame_are_an_error() -> None:
+    whole = Dataset(items={"item_id": ["a"]}, events={"user_id": ["u"], "item_id": ["a"]})
+    with pytest.raises(ConfigError, match="map_events: returned is of type NoneType"):
+        whole.map_events(lambda _: None)  # type: ignore[arg-type, return-value]
+
+
+def test_folder_that_is_no_path_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="read_dataset: path is of type NoneType"):
+        read_dataset(None)  # type: ignore[arg-type]

@@ -203,3 +203,13 @@ def test_read_dataset_with_unknown_layout_is_a_config_error(tmp_path: Path) -> N
 def test_read_dataset_of_no_such_folder_is_a_data_error(layout: str, tmp_path: Path) -> None:
     with pytest.raises(DataError):
         read_dataset(tmp_path / "nowhere", layout=layout)  # type: ignore[arg-type]
+
+
+def test_recbole_text_with_quotes_of_its_own_keeps_them(tmp_path: Path) -> None:
+    text = (
+        "item_id:token\tmovie_title:token_seq\tattributes:float\tgenre:token\n"
+        '007\t"Weird Al" in "UHF"\t1\tfun\n8\t""\t\t\n'
+    )
+    items = read_dataset(write(tmp_path, {**FILES, "tiny.item": text})).items
+    assert items["title"].to_list() == ['"Weird Al" in "UHF"', None]
+    assert items["attributes"].to_list()[0] == '{"genre": "fun"}'

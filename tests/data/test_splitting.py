@@ -100,11 +100,19 @@ def test_leave_last_out_earlier_rows_of_a_held_out_pair_leave_train() -> None:
     assert parts["u", "e", 3] == "train"  # held out for v only
 
 
-def test_leave_last_out_rows_of_a_pair_held_out_twice_go_to_the_earlier_part() -> None:
-    """u buys c as validation and again as test: its impressions, of any time, go to validation."""
+def test_leave_last_out_rows_of_a_pair_held_out_twice_go_to_the_earlier_part_unless_they_are_later() -> None:
+    """u buys c as validation and again as test: of its impressions those from the test event on go to test."""
     likes = [("u", "a", 10), ("u", "c", 20), ("u", "c", 30)]
-    parts = part_of(dataset(("u", "c", 1, "impression"), ("u", "c", 40, "impression"), *likes).split("leave_last_out"))
-    assert parts["u", "c", 1] == parts["u", "c", 40] == "validation"
+    shown = [("u", "c", moment, "impression") for moment in (1, 29, 30, 40)]
+    parts = part_of(dataset(*shown, *likes).split("leave_last_out"))
+    assert [parts["u", "c", moment] for moment in (1, 29)] == ["validation"] * 2
+    assert [parts["u", "c", moment] for moment in (30, 40)] == ["test"] * 2  # of 30 both the event and the impression
+
+
+def test_leave_last_out_rows_of_the_validation_pair_are_never_before_their_time() -> None:
+    likes = [("u", "a", 10), ("u", "b", 20), ("u", "c", 30)]
+    parts = part_of(dataset(("u", "b", 35, "impression"), *likes).split("leave_last_out"))
+    assert parts["u", "b", 35] == "test"
 
 
 def test_leave_last_out_users_without_interactions_and_rows_without_time_stay_in_train() -> None:
@@ -128,7 +136,7 @@ def test_leave_last_out_a_list_with_a_held_out_pair_moves_whole() -> None:
     parts = part_of(dataset(*shown, *likes, columns=columns).split("leave_last_out"))
     assert [parts["u", item, 4] for item in "adb"] == ["validation"] * 3
     assert [parts["u", item, 5] for item in "de"] == ["train"] * 2
-    assert [parts["u", item, 6] for item in "bcf"] == ["validation", "test", "validation"]
+    assert [parts["u", item, 6] for item in "bcf"] == ["test"] * 3
     assert [parts["v", item, 4] for item in "db"] == ["train"] * 2
     assert [parts["u", item, 7] for item in "gb"] == ["train", "validation"]
 

@@ -184,3 +184,29 @@ def test_click_metrics_with_bad_input_raise(
 ) -> None:
     with pytest.raises(error):
         click_metrics(labels, probabilities)
+
+
+def test_ranking_metrics_of_ranks_that_are_no_numbers_say_so() -> None:
+    listed, relevant = lists({"u": ["a", "b"]}), wanted({"u": ["b"]})
+    for rank, message in (
+        (pl.Series(["1", "2"]), "rank is of type String, expected numbers"),
+        (pl.Series([1, None]), "a row has no rank"),
+        (pl.Series([1.0, float("nan")]), "a row has no rank"),
+    ):
+        with pytest.raises(DataError, match=message):
+            ranking_metrics(listed.with_columns(rank=rank), relevant, ks=[1])
+    with pytest.raises(DataError, match="item_id is of type Int64 in recommendations, String in relevant"):
+        ranking_metrics(listed.with_columns(item_id=pl.Series([1, 2])), relevant, ks=[1])
+    with pytest.raises(DataError, match="num_items is 1, and 2 are recommended"):
+        ranking_metrics(listed, relevant, ks=[1], num_items=1)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 2, float("nan"), "x", None])
+def test_click_metrics_of_a_negative_rate_that_is_no_share_say_so(rate: object) -> None:
+    with pytest.raises(ConfigError, match="negative_rate is"):
+        click_metrics([1, 0], [0.5, 0.5], negative_rate=rate)  # type: ignore[arg-type]
+
+
+def test_click_metrics_of_labels_in_words_say_so() -> None:
+    with pytest.raises(DataError, match="labels and probabilities must be numbers"):
+        click_metrics(["yes", "no"], [0.5, 0.5])  # type: ignore[list-item]

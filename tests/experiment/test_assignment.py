@@ -81,7 +81,7 @@ def test_assign_does_not_go_by_the_order_of_the_arms() -> None:
     [
         (["a"], "1 arms"),
         (["a", "a"], "arm 'a' is given twice"),
-        ({"a": 1, "b": 0}, "share of arm 'b' is 0.0"),
+        ({"a": 1, "b": 0}, "share of arm 'b' is 0,"),
         ({"a": 1, "b": float("nan")}, "share of arm 'b' is nan"),
         (["a", ""], "arm '' is no name"),
     ],
@@ -113,3 +113,14 @@ def test_assign_of_a_table_is_a_data_error(table: Callable) -> None:
 def test_assign_of_ids_that_are_neither_text_nor_integers_is_a_data_error(ids: object) -> None:
     with pytest.raises(DataError, match="assign"):
         assign(ids, experiment="x")
+
+
+def test_assign_with_shares_that_are_no_numbers_lists_them() -> None:
+    with pytest.raises(ConfigError, match=r"2 faults\n.*share of arm 'a' is None.*\n.*share of arm 'b' is x"):
+        assign(["u"], {"a": None, "b": "x", "c": 1}, experiment="e")  # type: ignore[dict-item]
+
+
+def test_assign_with_huge_shares_is_that_of_their_ratio() -> None:
+    users = [str(place) for place in range(200)]
+    huge = assign(users, {"a": 1e308, "b": 1e308}, experiment="e")
+    assert huge.equals(assign(users, {"a": 1.0, "b": 1.0}, experiment="e"))

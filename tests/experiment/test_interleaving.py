@@ -162,3 +162,13 @@ def test_interleaving_with_bad_input_raises() -> None:
         interleaving_test(shown)
     with pytest.raises(DataError, match="column 'label': expected 0 or 1"):
         interleaving_test(shown.with_columns(pl.lit(2).alias("label")))
+
+
+@pytest.mark.parametrize("names", ["first", ("x",), ("a", "b", "c"), ("a", 1), ("a", "a")])
+def test_names_that_are_not_two_are_a_config_error(names: object) -> None:
+    shown = pl.DataFrame({"user_id": ["u"], "arm": ["first"], "label": [1]})
+    with pytest.raises(ConfigError, match="names"):
+        interleaving_test(shown, names=names)  # type: ignore[arg-type]
+    lists = pl.DataFrame({"user_id": ["u"], "item_id": ["a"], "rank": [1]})
+    with pytest.raises(ConfigError, match="names"):
+        interleave(lists, lists, names=names, experiment="e")  # type: ignore[arg-type]

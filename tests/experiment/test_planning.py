@@ -87,3 +87,18 @@ def test_users_needed_with_bad_settings_is_a_config_error(settings: dict, messag
 def test_detectable_lift_of_too_few_users_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match="3 users find no lift"):
         detectable_lift(0.5, 3)
+
+
+def test_plans_with_settings_that_are_no_numbers_are_config_errors() -> None:
+    for arguments in (("0.1", 0.1), (0.1, "x"), (0.1, None)):
+        with pytest.raises(ConfigError, match="expected a"):
+            users_needed(*arguments)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="num_users is inf"):
+        detectable_lift(0.1, float("inf"))  # type: ignore[arg-type]
+
+
+def test_power_below_chance_is_a_config_error_and_users_grow_with_power() -> None:
+    with pytest.raises(ConfigError, match=r"power is 0.02, expected more than chance alone gives: 0.025"):
+        users_needed(0.1, 0.1, power=0.02)
+    needed = [users_needed(0.1, 0.1, power=power) for power in (0.03, 0.05, 0.1, 0.5, 0.9)]
+    assert needed == sorted(set(needed))

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import kgrec
-from kgrec.errors import DataError
+from kgrec.errors import ConfigError, DataError
 from kgrec.experiment import ab_report, assign, with_conversions
 
 SHOP = Path(__file__).parents[2] / "data" / "shop"
@@ -183,3 +183,29 @@ def test_assign_alone_loads_no_statistics() -> None:
     code = "import sys; from kgrec.experiment import assign; print({'scipy', 'torch', 'sklearn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_report_counts_conversions_of_clicked_rows_alone() -> None:
+    """u: one click of two rows, all three rows of the arm said to be converted: of the one click one."""
+    shown = SHOWN.drop("timestamp").with_columns(converted=pl.lit(1))
+    report = ab_report(shown, ASSIGNED, control="control")
+    rate = report.rates["CVR", "control"]
+    assert (rate.value, rate.events, rate.trials) == (1.0, 1.0, 1.0)
+
+
+def test_conversions_of_events_of_unknown_types_are_an_error() -> None:
+    bought = {"user_id": ["u"], "item_id": ["a"], "timestamp": [30], "event": ["Purchase"]}
+    with pytest.raises(DataError, match="unknown events 'Purchase', expected one of impression"):
+        with_conversions(SHOWN, bought)
+
+
+@pytest.mark.parametrize("within", ["1h", -1, float("nan"), None])
+def test_conversions_within_no_number_of_seconds_are_a_config_error(within: object) -> None:
+    bought = {"user_id": ["u"], "item_id": ["a"], "timestamp": [30], "event": ["purchase"]}
+    with pytest.raises(ConfigError, match="within is"):
+        with_conversions(SHOWN, bought, within)  # type: ignore[arg-type]
+
+
+def test_report_without_an_impression_of_an_assigned_user_says_so() -> None:
+    with pytest.raises(DataError, match="no impression is of a user with an arm"):
+        ab_report(SHOWN.filter(pl.col("user_id") == "stranger"), ASSIGNED)

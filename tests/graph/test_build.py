@@ -233,3 +233,9 @@ def test_relation_names_are_safe_distinct_and_free_of_order(relations: list[str]
     assert len(set(names.values())) == len(relations)
     assert all(name.isascii() and name.isidentifier() and name == name.upper() for name in names.values())
     assert relation_names(reversed(relations)) == names
+
+
+def test_category_names_may_have_line_breaks() -> None:
+    whole = Dataset(items={"item_id": ["a"], "category": ["A\nx > B"]}, events={"user_id": ["u"], "item_id": ["a"]})
+    names = KnowledgeGraph.from_dataset(whole).nodes["Category"]["name"].to_list()
+    assert sorted(names) == ["A\nx", "B"]

@@ -77,3 +77,21 @@ def test_pairs_of_a_frame_without_a_moment_have_none() -> None:
     assert np.isnan(pairs.position).all()
     assert (pairs.shown_with == -1).all()
     assert pairs.query.tolist() == [None, None]
+
+
+def test_of_a_part_what_the_user_did_before_it_tells_clicks_too() -> None:
+    """Under leave-last-out one list may show the items of both held-out events: it goes to test whole."""
+    events = {
+        "user_id": ["u"] * 6,
+        "item_id": ["d", "a", "b", "a", "b", "c"],
+        "event": ["click", "purchase", "click", *["impression"] * 3],
+        "timestamp": [10, 100, 101, 99, 99, 99],
+        "session_id": [None, *"sssss"],
+    }
+    split = Dataset(items=ITEMS, events=events).split("leave_last_out")
+    assert split.validation.events["event"].to_list() == ["purchase"]
+    before = build_histories(split.test.history, USERS, CATALOGUE)
+    found = labelled_pairs(split.test, before, USERS, CATALOGUE, np.random.default_rng(0))
+    assert CATALOGUE.take(found.pairs.item_index).to_list() == ["a", "b", "c"]
+    assert found.clicked.tolist() == [1.0, 1.0, 0.0]
+    assert found.bought.tolist() == [1.0, 0.0, 0.0]

@@ -48,6 +48,7 @@ def count_missing(graph: KnowledgeGraph, schema: GraphSchema) -> pl.DataFrame:
 
 def is_missing(values: pl.Series) -> pl.Series:
     """Which values say nothing."""
+    values = values.alias("values")  # a name may be a pattern
     match values.dtype:
         case pl.String():
             empty = values.str.strip_chars() == ""

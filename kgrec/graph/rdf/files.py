@@ -22,7 +22,7 @@ from rdflib.plugins.serializers.turtle import TurtleSerializer
 from rdflib.plugins.shared.jsonld.context import Context
 from rdflib.term import Node
 
-from kgrec.errors import GraphError
+from kgrec.errors import GraphError, check_is
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.rdf import names as n
 from kgrec.graph.rdf.reading import from_rdf
@@ -63,6 +63,7 @@ def write_rdf(
     GraphError
         If the format is unknown, the file can't be written, or the base is no absolute IRI.
     """
+    check_is(KnowledgeGraph, "write_rdf", graph=graph)
     target = Path(path)
     chosen = _format(target, format)
     part = target.with_name(f"{target.name}.part")

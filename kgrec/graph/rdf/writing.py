@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+import numpy as np
 import polars as pl
 from rdflib import RDF, XSD, BNode, Graph, Literal, URIRef
 
@@ -96,8 +97,8 @@ def _statements(
     """The reified statements of the edges that have properties."""
     if not properties.width:
         return
-    has_any = properties.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
-    rows = has_any.arg_true().to_list()
+    has_any = np.any([column.is_not_null().to_numpy() for column in properties.iter_columns()], axis=0)
+    rows = np.flatnonzero(has_any).tolist()
     statements = [_blank("s", heads[row], relation, tails[row]) for row in rows]
     for row, statement in zip(rows, statements, strict=True):
         yield statement, RDF.type, RDF.Statement
@@ -105,7 +106,7 @@ def _statements(
         yield statement, RDF.predicate, relation
         yield statement, RDF.object, tails[row]
     for name in properties.columns:
-        values = properties[name].gather(rows)
+        values = properties[name].alias("values").gather(rows)  # a name may be a pattern
         yield from _property_triples(statements, URIRef(names.property_iri(None, name)), values)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from kgrec.data import columns as c
-from kgrec.data.timestamps import parse_timestamps
+from kgrec.data.timestamps import MILLISECONDS_FROM, are_dates, parse_timestamps
 from kgrec.errors import StoreError, list_first
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, EdgeType, KnowledgeGraph
 
@@ -77,9 +77,17 @@ def _ids(ids: pl.Series | None) -> pl.Series:
 
 
 def _seconds(since: Time) -> int:
-    seconds, _ = parse_timestamps(pl.Series([since]))
-    if seconds[0] is None:
-        raise StoreError(f"since={since!r} is no time; give UTC epoch seconds, ISO 8601 text or a datetime")
+    expected = "give UTC epoch seconds, ISO 8601 text or a datetime"
+    try:
+        seconds, _ = parse_timestamps(pl.Series([since]))
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        raise StoreError(f"since={since!r} is no time; {expected}") from error
+    if seconds[0] is None or isinstance(since, bool):
+        raise StoreError(f"since={since!r} is no time; {expected}")
+    if abs(seconds[0]) > MILLISECONDS_FROM:
+        raise StoreError(f"since={since!r} looks like milliseconds or finer; {expected}")
+    if are_dates(seconds):
+        raise StoreError(f"since={since!r} looks like a date; write it as 2014-07-21")
     return math.floor(float(seconds[0]))  # the times of nodes and edges are whole seconds
 
 

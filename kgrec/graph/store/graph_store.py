@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any, Self
 
 import numpy as np
 import polars as pl
 
-from kgrec.errors import StoreError, check_is
+from kgrec.errors import StoreError, check_is, not_whole, raise_faults
 from kgrec.graph.frames import make_frame
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.schema.queries import read_query
@@ -120,6 +120,7 @@ class GraphStore:
         progress: bool | None = None,
         prune: bool = False,
         since: Time | None = None,
+        keep_properties: bool = False,
     ) -> LoadReport:
         """Store every node and edge of `graph`, each with exactly the properties it has there.
 
@@ -140,6 +141,8 @@ class GraphStore:
             UTC epoch seconds, ISO 8601 text or a datetime: load only what changed then or later. That is nodes whose
             `updated_at` says so with the edges that touch them, edges whose `last_at` says so, and the ends of these;
             outgoing edges that a changed node no longer has are deleted. Nodes that left the graph stay (see prune).
+        keep_properties : bool
+            Properties that a node or an edge has in the database and not in `graph`, or null there, stay as they are.
 
         Returns
         -------
@@ -152,10 +155,11 @@ class GraphStore:
             the server is lost; a load that was cut off may be run again.
         """
         check_is(KnowledgeGraph, "load", graph=graph)
-        if batch_size < 1:
-            raise StoreError(f"batch_size must be at least 1, found {batch_size}")
+        raise_faults(StoreError, "load", not_whole(1, batch_size=batch_size))
         show = sys.stderr.isatty() if progress is None else progress
-        options = LoadOptions(batch_size=batch_size, show=show, prune=prune, since=since)
+        options = LoadOptions(
+            batch_size=batch_size, show=show, prune=prune, since=since, keep_properties=keep_properties
+        )
         local = self._connection.local
         with nullcontext() if local is None else local.loading:
             return load_graph(self._connection, graph, self.schema, options)
@@ -182,6 +186,7 @@ class GraphStore:
         GraphError
             Without a mapping: if two nodes of a label share an id, or two edges of a type join the same nodes.
         """
+        check_is((GraphMapping, NoneType), "read_graph", mapping=mapping)
         if mapping is not None:
             return read_mapped_graph(self._connection, mapping, on_unsupported=on_unsupported)
         vectors = vector_properties(self._connection, self.schema)

@@ -34,6 +34,7 @@ class LoadOptions:
     show: bool
     prune: bool
     since: Time | None
+    keep_properties: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class LoadReport:
 def load_graph(
     connection: BoltConnection, graph: KnowledgeGraph, schema: GraphSchema, options: LoadOptions
 ) -> LoadReport:
-    """Make the server hold every node and edge of `graph`, each with exactly the graph's properties.
+    """Make the server hold every node and edge of `graph`, each with exactly the graph's properties, or at least them.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def _send(connection: BoltConnection, graph: KnowledgeGraph, vectors: Vectors, o
     """Store nodes and edges in batches; how many there were."""
     num_batches = 0
     with progress_bar("loading the graph", graph.num_nodes + graph.num_edges, options.show, unit="rows") as bar:
-        for statement, rows, count in _all_batches(graph, vectors, options.batch_size):
+        for statement, rows, count in _all_batches(graph, vectors, options):
             _, answer = connection.run_write(statement, {"rows": rows})
             if answer[0][0] != count:
                 raise StoreError(
@@ -118,20 +119,25 @@ def _send(connection: BoltConnection, graph: KnowledgeGraph, vectors: Vectors, o
     return num_batches
 
 
-def _all_batches(graph: KnowledgeGraph, vectors: Vectors, batch_size: int) -> Iterator[tuple[str, list[Any], int]]:
+def _all_batches(graph: KnowledgeGraph, vectors: Vectors, options: LoadOptions) -> Iterator[tuple[str, list[Any], int]]:
     """Each statement, the rows to run it on, and how many nodes or edges it must say that it stored."""
+    keep = options.keep_properties
     for label, frame in graph.nodes.items():
-        statement = _node_statement(label, sorted(vectors.get(label, frozenset()).difference(frame.columns)))
-        for batch in _slices(frame, batch_size):
-            yield statement, batch.to_dicts(), batch.height
+        kept = sorted(vectors.get(label, frozenset()).difference(frame.columns))
+        statement = _adding_statement(label) if keep else _node_statement(label, kept)
+        for batch in _slices(frame, options.batch_size):
+            rows = batch.to_dicts()
+            if keep:  # a null would remove the property
+                rows = [{name: value for name, value in row.items() if value is not None} for row in rows]
+            yield statement, rows, batch.height
     for edge_type, frame in graph.edges.items():
         properties = [name for name in frame.columns if name not in (HEAD_ID, TAIL_ID)]
-        statement = _edge_statement(edge_type, properties)
-        for batch in _slices(frame, batch_size):
+        statement = _edge_statement(edge_type, properties, keep)
+        for batch in _slices(frame, options.batch_size):
             yield statement, _edges_by_head(batch, properties), batch.height
 
 
-def _edge_statement(edge_type: EdgeType, properties: list[str]) -> str:
+def _edge_statement(edge_type: EdgeType, properties: list[str], keep: bool) -> str:
     """For rows of a head and its edges: a tail each, or a tail and the values of the properties.
 
     Both servers find each head once, and set single properties of a new edge faster than a map of them.
@@ -139,7 +145,11 @@ def _edge_statement(edge_type: EdgeType, properties: list[str]) -> str:
     head, rel_type, tail = edge_type
     values = [(quote(name), f"edge[{place}]") for place, name in enumerate(properties, start=1)]
     on_create = f" ON CREATE SET {', '.join(f'r.{name} = {value}' for name, value in values)}" if values else ""
-    on_match = f" ON MATCH SET r = {{{', '.join(f'{name}: {value}' for name, value in values)}}}"
+    if not keep:
+        on_match = f" ON MATCH SET r = {{{', '.join(f'{name}: {value}' for name, value in values)}}}"
+    else:
+        given = ", ".join(f"r.{name} = coalesce({value}, r.{name})" for name, value in values)
+        on_match = f" ON MATCH SET {given}" if given else ""
     return (
         f"UNWIND $rows AS row MATCH (h:{quote(head)} {{id: row[0]}}) UNWIND row[1] AS edge "
         f"MATCH (t:{quote(tail)} {{id: {'edge[0]' if values else 'edge'}}}) "
@@ -155,6 +165,10 @@ def _edges_by_head(batch: pl.DataFrame, properties: list[str]) -> list[Any]:
         rows.append((run["value"], edges[start : start + run["len"]]))
         start += run["len"]
     return rows
+
+
+def _adding_statement(label: str) -> str:
+    return f"UNWIND $rows AS row MERGE (n:{quote(label)} {{id: row.id}}) SET n += row RETURN count(n) AS stored"
 
 
 def _node_statement(label: str, vectors: list[str]) -> str:

@@ -31,7 +31,8 @@ def search_text(
 ) -> pl.DataFrame:
     """The nodes whose searched properties match the words of `query` best; see `GraphStore.search_text`."""
     searched = _searched_properties(label, schema)
-    raise_faults(StoreError, "search_text", _k_faults(k))
+    no_text: list[str] = [] if isinstance(query, str) else [f"query is of type {type(query).__name__}, expected text"]
+    raise_faults(StoreError, "search_text", [*no_text, *_k_faults(k)])
     query = whole_letters(query)  # half a letter can't be sent
     lucene = _lucene_query(query, len(searched), fuzzy=fuzzy)
     if not lucene:

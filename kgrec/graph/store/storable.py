@@ -33,7 +33,7 @@ def check_storable(graph: KnowledgeGraph, *, local: bool) -> None:
 def row_bytes(frame: pl.DataFrame) -> np.ndarray:
     """About how many bytes each row takes, shape (num_rows,), int64."""
     sizes = np.full(frame.height, 8 * frame.width, dtype=np.int64)
-    for column in frame.iter_columns():
+    for column in (column.alias("values") for column in frame.iter_columns()):  # names may be patterns
         if column.dtype == pl.String:
             sizes += column.str.len_bytes().fill_null(0).to_numpy()
         elif column.dtype == pl.List(pl.String):

@@ -93,7 +93,18 @@ def test_changed_nodes_of_iso_text_are_found() -> None:
     assert changed_nodes(KnowledgeGraph({"A": nodes}, {}), "2023-11-15")["A"].to_list() == ["b"]
 
 
-@pytest.mark.parametrize(("since", "part"), [("noon", "'noon' is no time"), (LATER, "'updated_at' are no time: 'x'")])
+@pytest.mark.parametrize(
+    ("since", "part"),
+    [
+        ("noon", "'noon' is no time"),
+        (True, "True is no time"),
+        (object, "is no time"),
+        (1000 * LATER, "looks like milliseconds"),
+        (str(1000 * LATER), "looks like milliseconds"),
+        ("20231114", "looks like a date; write it as 2014-07-21"),
+        (LATER, "'updated_at' are no time: 'x'"),
+    ],
+)
 def test_load_since_of_what_is_no_time_says_so(local_store: GraphStore, since: Time, part: str) -> None:
     graph = KnowledgeGraph({"A": pl.DataFrame({"id": ["a"], "updated_at": ["x"]})}, {})
     with pytest.raises(StoreError, match=part):

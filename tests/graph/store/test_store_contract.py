@@ -194,7 +194,7 @@ def test_store_load_of_values_it_can_not_hold_lists_them_and_stores_nothing(grap
 
 
 def test_store_load_with_batch_size_zero_raises(graph_store: GraphStore, graph: KnowledgeGraph) -> None:
-    with pytest.raises(StoreError, match="batch_size must be at least 1"):
+    with pytest.raises(StoreError, match="batch_size is 0, expected a whole number >= 1"):
         graph_store.load(graph, batch_size=0)
 
 
@@ -239,3 +239,23 @@ def test_load_while_another_load_writes_the_same_nodes_ends_in_the_same_graph(
         reports = list(pool.map(lambda _: graph_store.load(graph, batch_size=2), range(8)))
     assert len(reports) == 8
     assert_same_graph(graph_store.read_graph(), graph)
+
+
+def test_store_load_that_keeps_properties_adds_to_what_is_there(graph_store: GraphStore, graph: KnowledgeGraph) -> None:
+    graph_store.load(graph)
+    products = pl.DataFrame({"id": ["p1", "p2", "p4"], "price": [9.0, None, 4.0], "colour": ["red", None, None]})
+    edges = pl.DataFrame({"head_id": ["p1", "p4"], "tail_id": ["p2", "p1"], "count": [7, None], "weight": [None, 2.0]})
+    graph_store.load(KnowledgeGraph({"Product": products}, {ALSO_BOUGHT: edges}), keep_properties=True)
+    found = graph_store.read_graph()
+    assert found.nodes["Product"].select("id", "title", "price", "colour").rows() == [
+        ("p1", "Red lamp", 9.0, "red"),
+        ("p2", "Mat", None, None),
+        ("p3", None, 2.5, None),
+        ("p4", None, 4.0, None),
+    ]
+    assert found.edges[ALSO_BOUGHT].select("head_id", "tail_id", "count", "weight").rows() == [
+        ("p1", "p2", 7, 0.5),
+        ("p2", "p2", 3, 1.0),
+        ("p4", "p1", None, 2.0),
+    ]
+    assert found.nodes["Brand"].equals(graph.nodes["Brand"])
