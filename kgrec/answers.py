@@ -148,8 +148,8 @@ class Answers:
         Returns
         -------
         polars.DataFrame
-            The pairs as given, and click_probability from 0 to 1. Where validation had purchases also
-            conversion_probability: of a click and a purchase after it.
+            The pairs as given, and click_probability from 0 to 1. Where the model saw 50 purchases or more in what it
+            was chosen by also conversion_probability: of a click and a purchase after it.
 
         Raises
         ------

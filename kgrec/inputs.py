@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -26,6 +27,8 @@ from kgrec.tensors.sequences import Histories, profile_rows
 from kgrec.tensors.vocabulary import Vocabulary
 
 OnUnknown = Literal["raise", "skip", "cold_start"]
+
+logger = logging.getLogger(__name__)
 
 _MOMENT = (c.TIMESTAMP, c.SESSION_ID, c.POSITION, c.QUERY)
 _PAIRS = Table(name="pairs", columns=tuple(column for column in EVENTS.columns if column.name in (c.USER_ID, *_MOMENT)))
@@ -247,6 +250,8 @@ def asked_users(
         wanted, index = wanted.filter(pl.Series(known)), index[known]
     taken = source.take(index)
     if table is not None:
+        for useless in model.profile_columns.useless(table):
+            logger.warning("profiles: %s: it tells nothing", useless)
         given = Vocabulary(table[c.USER_ID]).index(wanted)
         rows = profile_rows(model.profile_columns.encode(table), given)
         assert taken.profile is not None  # a model's histories have one

@@ -221,7 +221,8 @@ class KGRecommender(Answers):
             report counts the items that are said to have others, which the next fit takes in.
         store : GraphStore, optional
             The database that holds the graph: the new items with their facts go there too, and the new events as edges
-            of their users. Sending the same again changes nothing.
+            of their users. Sending the same again changes nothing. What the model doesn't know of them stays as it is
+            there, and so do the sentiments of products and edges, until the graph is loaded anew.
         schema : GraphSchema or path, optional
             The shop's extension of the graph's schema, where the graph was made with one; by default the store's.
         on_unknown : "raise" or "skip"

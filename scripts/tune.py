@@ -27,7 +27,7 @@ from command_line import SPLITS, read_split, run_script, write_json
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 import kgrec
-from kgrec.errors import ConfigError, not_number
+from kgrec.errors import ConfigError, list_first, not_number
 
 SPACE: dict[str, list[Any]] = {
     "learning_rate": [3e-4, 3e-3, "log"],
@@ -66,7 +66,12 @@ def main() -> None:
     if not split.validation.interactions.height:
         parser.error("the split has no validation part to score trials on")
     fixed = kgrec.RecommenderConfig.from_text(args.set).to_dict()
+    stays = [setting.partition("=")[0].strip() for setting in args.set]
+    if args.space is SPACE:
+        args.space = {name: form for name, form in SPACE.items() if name not in stays}
     check_space(args.space, fixed)
+    if both := [name for name in args.space if name in stays]:
+        raise ConfigError(f"--space and --set both name {list_first(both)}: what stays can't be tried")
     args.out.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(args.out / "trials.log"))),
@@ -106,9 +111,10 @@ def main() -> None:
     if not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
         raise ConfigError(f"{args.out}: no trial came to its end; give more --trials or --minutes")
     best = study.best_trial
-    write_json(args.out / "best.json", {"value": best.value, "settings": best.params})
+    settings = {**{name: fixed[name] for name in stays}, **best.params}
+    write_json(args.out / "best.json", {"value": best.value, "settings": settings})
     print(f"best of {done(study)} trials: {best.value:.4f}, trial {best.number}")
-    print("--set " + " ".join(f"{name}={json.dumps(value)}" for name, value in best.params.items()))
+    print("--set " + " ".join(f"{name}={json.dumps(value)}" for name, value in settings.items()))
 
 
 def check_study(study: optuna.Study, asked: Mapping[str, Any], folder: Path) -> None:

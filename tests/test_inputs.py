@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pandas as pd
@@ -50,3 +51,28 @@ def test_tables_given_as_ids_are_errors_and_sets_given_as_sessions_are_in_the_or
             rec.recommend(["u00"], diversity=diversity)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="'price' can't be"):
         rec.recommend(["u00"], filters={"price": (float("nan"), 10)})
+
+
+def test_profiles_that_tell_nothing_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    shop = checkerboard()
+    users = shop.interactions["user_id"].unique().sort()
+    kinds = {"gender": ["f", "m"] * (len(users) // 2), "age": [20 + place for place in range(len(users))]}
+    whole = kgrec.Dataset(items=shop.items, events=shop.events, users={"user_id": users, **kinds})
+    rec = kgrec.KGRecommender(dataclasses.replace(SMALL, epochs=1), device="cpu").fit(whole)
+    rec.recommend(profiles={"user_id": ["x"], "gender": ["f"], "age": [30]}, k=1)
+    assert not caplog.messages
+    rec.recommend(profiles={"user_id": ["x"], "gendre": ["f"], "gender": ["F"], "age": [30]}, k=1)
+    assert any("column 'gendre' is none of" in line for line in caplog.messages)
+    assert any("column 'gender' holds 'F'" in line for line in caplog.messages)
+
+
+def test_filters_of_numbers_take_attributes_that_are_numbers() -> None:
+    shop = checkerboard()
+    pages = [{"pages": 100 + place} for place in range(shop.items.height)]
+    items = shop.items.with_columns(attributes=pl.Series([json.dumps(one) for one in pages]))
+    whole = kgrec.Dataset(items=items, events=shop.events)
+    rec = kgrec.KGRecommender(dataclasses.replace(SMALL, epochs=1), device="cpu").fit(whole)
+    few = {"k": 12, "filter_seen": False}
+    assert set(rec.recommend(["u00"], filters={"pages": (101, 102)}, **few)["item_id"]) == {"i01", "i02"}  # type: ignore[arg-type]
+    assert set(rec.recommend(["u00"], filters={"pages": [103, 104.0]}, **few)["item_id"]) == {"i03", "i04"}  # type: ignore[arg-type]
+    assert set(rec.recommend(["u00"], filters={"pages": "105"}, **few)["item_id"]) == {"i05"}  # type: ignore[arg-type]

@@ -103,7 +103,10 @@ def test_tune_goes_on_where_it_stopped(shop: Path, tmp_path: Path) -> None:
     assert "trial 2: " in second
     assert "trial 0: " not in second
     best = json.loads((tmp_path / "best.json").read_text("utf-8"))
-    assert set(best["settings"]) == {"learning_rate", "num_layers", "dropout"}
+    stays = {setting.partition("=")[0] for setting in fixed[1:]}
+    assert set(best["settings"]) == {"learning_rate", "num_layers", "dropout"} | stays
+    assert best["settings"]["use_text"] is False
+    assert "use_scoring=false" in second.splitlines()[-1]
     wrong = run(*tune[:-1], '{"lr": [0, 1], "dropout": 3}', "--trials", 1, status=1)
     assert "'lr' is no setting" in wrong
     assert "'dropout' is 3" in wrong
@@ -111,6 +114,8 @@ def test_tune_goes_on_where_it_stopped(shop: Path, tmp_path: Path) -> None:
         assert "--space" in run(*tune[:-1], bad, "--trials", 1, status=1)
     other = run(*tune[:-1], '{"dropout": [0.0, 0.5]}', "--trials", 1, "--set", *FAST, status=1)
     assert "is of another --set, --space: give another --out" in other
+    both = run(*tune[:-1], '{"dropout": [0.0, 0.5]}', "--trials", 1, "--set", "dropout=0.1", status=1)
+    assert "--space and --set both name 'dropout'" in both
     assert "must be above 0" in run(*tune, "--trials", 0, status=2)
 
 

@@ -147,7 +147,7 @@ def test_update_with_an_event_come_again_counts_it_once(rec: kgrec.KGRecommender
 
 
 def test_update_with_an_event_without_a_time_puts_it_last_each_time(rec: kgrec.KGRecommender) -> None:
-    last = _events_of(rec.model_, "u00")[-1][1]
+    last = int(rec.model_.histories.timestamp.max())
     for _ in range(2):
         rec.update({"user_id": ["u00"], "item_id": ["i05"]})
     assert _events_of(rec.model_, "u00")[-2:] == [("i05", last), ("i05", last)]
@@ -408,3 +408,17 @@ def test_update_leaves_the_store_what_it_does_not_know(rec: kgrec.KGRecommender,
     product = stored.nodes["Product"].filter(pl.col("id") == first["item_id"]).row(0, named=True)
     assert product["tag"] == "hot"
     assert product["title"] == rec.model_.title(first["item_id"])
+
+
+def test_update_with_events_without_times_is_the_same_before_and_after_saving(
+    rec: kgrec.KGRecommender, tmp_path: Path
+) -> None:
+    untimed = {"user_id": ["u00", "nobody"], "item_id": ["i05", "i05"]}
+    rec.update(untimed)
+    rec.save(tmp_path)
+    again = kgrec.KGRecommender.load(tmp_path, device="cpu")
+    for one in (rec, again):
+        one.update({"user_id": ["u01"], "item_id": ["i03"]})
+    assert rec.model_.prior is not None
+    assert again.model_.prior is not None
+    np.testing.assert_allclose(rec.model_.prior.numpy(), again.model_.prior.numpy(), rtol=1e-6)

@@ -184,3 +184,21 @@ def test_update_script_takes_prices(folder: Path, tmp_path: Path) -> None:
     done = run("update.py", folder, "--items", tmp_path / "prices.csv", "--out", tmp_path / "out")
     assert "1 known items changed" in done
     assert _product(kgrec.KGRecommender.load(tmp_path / "out"), "i00")["price"] == 30
+
+
+def test_update_reads_columns_as_the_types_that_the_graph_has() -> None:
+    """A catalogue of texts, numbers and flags; today's export happens to hold only numbers, texts and 0 and 1."""
+    shop = checkerboard()
+    count = shop.items.height
+    columns = {"size": ["S", "38"] * (count // 2), "stock": [3] * count, "rate": [0.5] * count, "sale": [True] * count}
+    items = shop.items.with_columns(pl.Series(name, values) for name, values in columns.items())
+    whole = kgrec.Dataset(items=items, events=shop.events)
+    rec = kgrec.KGRecommender(dataclasses.replace(SMALL, epochs=1), device="cpu").fit(whole)
+    news = {"item_id": ["i00", "fresh"], "size": [40, 42], "stock": ["7", "8"], "rate": ["1", "2.5"], "sale": [0, 1]}
+    rec.update(new_items=news)
+    products = rec.model_.graph.nodes["Product"].filter(pl.col("id").is_in(["i00", "fresh"]))
+    assert products.select("id", "size", "stock", "rate", "sale").rows() == [
+        ("fresh", "42", 8, 2.5, True),
+        ("i00", "40", 7, 1.0, False),
+    ]
+    assert rec.update([], []).events == 0  # a quiet hour of a job that sends rows

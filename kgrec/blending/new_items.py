@@ -78,6 +78,7 @@ def unsold_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
 
     The offset is that at which the softmax of the scores gives them, over all validation events, as much of the
     probability as they have of the events, and half an event more: where there is none they come last, not never.
+    Events on what the user has had say nothing: the softmax is over the other items.
     """
     unsold = model.histories.item_counts(len(model.items)) == 0
     events = Wanted.of(model, wanted, MANY_USERS)
@@ -90,7 +91,11 @@ def unsold_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
         others, own = (scores.masked_fill(hidden, -torch.inf).logsumexp(1) for hidden in (chosen, ~chosen))
         gaps.append((others - own).cpu())
     gap = torch.cat(gaps)[torch.from_numpy(events.line)]
-    tells = gap.isfinite()  # but of users who have had everything that was sold
+    histories = model.histories.take(events.users)
+    seen = np.isin(
+        events.line * len(model.items) + events.item, histories.user_index() * len(model.items) + histories.item_index
+    )
+    tells = gap.isfinite() & torch.from_numpy(~seen)  # not of users who have had everything that was sold
     return _offset(gap[tells], float(unsold[events.item][tells.numpy()].sum()) + 0.5)
 
 

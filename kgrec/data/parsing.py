@@ -117,6 +117,8 @@ def parse_ids(raw: pl.Series) -> tuple[pl.Series, str]:
     shown = list_first(raw.drop_nulls().head(EXAMPLES).to_list())
     what = "floating-point numbers" if raw.dtype.is_float() else f"values of type {raw.dtype}"
     fix = "read the ids as text, so that none changes its form"
+    if raw.dtype in (pl.Binary, pl.Object):
+        shown, fix = list_first(map(type, raw.drop_nulls().head(1).to_list())), "make text of them, of UUIDs by str"
     return _nulls(raw, pl.String()), f"holds {what} ({shown}), expected text or integers; {fix}"
 
 

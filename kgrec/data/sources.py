@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import re
@@ -154,7 +155,11 @@ def read_file(path: Path, findings: Findings, *, in_memory: bool = True) -> Sour
         findings.fault(path.name, "the file is empty")
         return None
     except (pl.exceptions.PolarsError, OSError, NotImplementedError) as error:  # the last: of pyarrow
-        findings.fault(path.name, f"can't be read: {first_line(error)}")
+        fix = "save it as UTF-8" if "utf-8" in str(error).lower() else _separated(path) if is_text else ""
+        findings.fault(path.name, f"can't be read: {first_line(error)}", fix)
+        return None
+    if is_text and source.frame.width == 2 and (fix := _separated(path)):  # one column, and the numbers of the rows
+        findings.fault(path.name, f"has the one column {source.frame.columns[0]!r}", fix)
         return None
     if odd := patterns(source.frame.columns):
         findings.fault(path.name, f"the columns {list_first(odd)} have names of patterns", "rename them")
@@ -164,6 +169,17 @@ def read_file(path: Path, findings: Findings, *, in_memory: bool = True) -> Sour
         if is_text and renamed and renamed[1] in source.frame.columns:
             findings.fault(path.name, f"has the column {renamed[1]!r} twice")
     return source
+
+
+def _separated(path: Path) -> str:
+    """What to do about a file of text whose header has no comma but another sign between words."""
+    try:
+        with gzip.open(path, "rt", errors="replace") if path.suffix == ".gz" else path.open(errors="replace") as file:
+            header = file.readline()
+    except OSError:
+        return ""
+    sign = next((sign for sign in (";", "\t", "|") if sign in header and "," not in header), "")
+    return f"it looks separated by {sign!r}: separate it by commas, with a point in numbers" if sign else ""
 
 
 def first_line(error: BaseException) -> str:
@@ -214,6 +230,8 @@ def _taken(frame: Frame) -> pl.DataFrame:
                 for name, values in frame.items()
             }
         )
+    if isinstance(frame, (list, tuple)) and not frame:
+        return pl.DataFrame()
     if is_rows(frame):
         names = dict.fromkeys(str(name) for row in frame for name in row)
         return pl.DataFrame([_series(name, [row.get(name) for row in frame]) for name in names])

@@ -39,6 +39,11 @@ def as_declared(column: pl.Series, kind: PropertyType | None) -> pl.Series | Non
             return column.cast(pl.Float64)
         case "integer" if dtype == pl.Float64 and _is_whole(column).all():
             return column.cast(pl.Int64)
+        case "float" | "integer" if dtype == pl.String:
+            read = column.cast(pl.Float64 if kind == "float" else pl.Int64, strict=False)
+            return read if read.null_count() == column.null_count() else column
+        case "boolean" if dtype == pl.Int64 and column.drop_nulls().is_in([0, 1]).all():
+            return column.cast(pl.Boolean)
     return column if dtype in POLARS_TYPES.values() else None
 
 

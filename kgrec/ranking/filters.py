@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,9 @@ def _values(graph: KnowledgeGraph, name: str) -> pl.DataFrame:
 
 def _passes(value: pl.Series, wanted: Any, name: str) -> pl.Series:
     """Whether each value is what is wanted; never null."""
+    if value.dtype == pl.String and _of_numbers(wanted):  # attributes are texts in the graph
+        numbers = value.cast(pl.Float64, strict=False)
+        value = numbers if numbers.null_count() == value.null_count() else value
     if isinstance(wanted, tuple):
         low, high = wanted
         if not value.dtype.is_numeric() or low != low or high != high:  # not a number at all
@@ -110,3 +114,9 @@ def _passes(value: pl.Series, wanted: Any, name: str) -> pl.Series:
     if value.dtype.is_numeric():
         value, choices = value.cast(pl.Float64), [float(choice) for choice in choices]
     return value.is_in(pl.Series(choices, dtype=value.dtype).implode()).fill_null(value=False)
+
+
+def _of_numbers(wanted: Any) -> bool:
+    several = wanted if isinstance(wanted, Collection) and not isinstance(wanted, str) else [wanted]
+    given = [one for one in several if one is not None]
+    return bool(given) and all(isinstance(one, Real) and not isinstance(one, bool) for one in given)

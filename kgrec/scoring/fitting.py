@@ -85,7 +85,10 @@ def fit_scoring(model: FittedModel, found: LabelledPairs, past: Past, rng: np.ra
         names = tuple(name for name in names if name != POSITION)
     else:
         log_place = torch.full_like(log_place, torch.nan)
-    bought = found.bought if np.nansum(found.bought) >= FEWEST else np.full_like(found.bought, np.nan)
+    purchases = int(np.nansum(found.bought))
+    bought = found.bought if purchases >= FEWEST else np.full_like(found.bought, np.nan)
+    if 0 < purchases < FEWEST:
+        logger.warning("no conversion_probability: %d purchases are too few, %d it takes", purchases, FEWEST)
     table = _Table(
         torch.from_numpy(np.stack([columns[name] for name in names], axis=1)),
         log_place,

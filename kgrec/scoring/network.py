@@ -68,8 +68,8 @@ class Examination(nn.Module):
 
     Attributes
     ----------
-    usual : Tensor
-        What stands for a place that is not known: that of the mean probability.
+    usual : Parameter
+        What stands for a place that is not known: learned where some are, else that of the mean probability.
 
     Source: Craswell et al. 2008, the position-based model; Guo et al. 2019 (PAL), eq. 2.
     """
@@ -78,8 +78,7 @@ class Examination(nn.Module):
         super().__init__()
         self.bins = PiecewiseLinear(edges)
         self.falls = nn.Parameter(torch.full((edges.shape[1] - 1,), -2.0))
-        self.register_buffer("usual", torch.zeros(()))
-        self.usual: Tensor
+        self.usual = nn.Parameter(torch.zeros(()))
 
     def forward(self, log_place: Tensor) -> Tensor:
         """Shape (num_pairs,), NaN where unknown, to the same."""
@@ -89,8 +88,9 @@ class Examination(nn.Module):
 
     @torch.no_grad()
     def settle(self, log_place: Tensor) -> None:
-        """Take the mean over these places for `usual`."""
-        self.usual.copy_(self(log_place[~torch.isnan(log_place)]).exp().mean().log())
+        """Take the mean over these places for `usual`, where all of them are known: nothing was learned of it then."""
+        if not torch.isnan(log_place).any():
+            self.usual.copy_(self(log_place).exp().mean().log())
 
 
 class ScoringNetwork(nn.Module):

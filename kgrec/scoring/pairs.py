@@ -17,6 +17,8 @@ from kgrec.tensors.clicks import ClickBasis, acted_upon, acts, click_examples
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import Vocabulary
 
+REPEATS = 0.01  # of the interactions, from which on people take again what they had
+REDRAWS = 20
 _UNKNOWN = np.iinfo(np.int64).min
 
 
@@ -107,7 +109,8 @@ def labelled_pairs(
     histories : Histories
         Of `users`, the events before the part, or through it where its impressions have times.
     generator : Generator
-        Draws as many pairs as there are interactions, where there is no negative.
+        Draws as many pairs as there are interactions, where there is no negative: items that the user does not like in
+        this part, nor has had before where people don't take again what they had (`REPEATS`).
     choose : callable, optional
         Which pairs are wanted, their places ascending, by the user of each; None: all.
     """
@@ -127,7 +130,7 @@ def labelled_pairs(
         own, liked_item, liked = own[known], liked_item[known], liked.filter(pl.Series(known))
         drawn = len(own) if examples.basis == "sampled" else 0
         user = np.concatenate([user, own, own[:drawn]])
-        item = np.concatenate([item, liked_item, generator.integers(0, len(items), drawn)])
+        item = np.concatenate([item, liked_item, _not_liked(own, liked_item, histories, len(items), generator)[:drawn]])
         clicked = np.concatenate([clicked, np.ones(len(own), np.float32), np.zeros(drawn, np.float32)])
         purchased = (liked[c.EVENT] == "purchase").cast(pl.Float32).to_numpy()
         bought = np.concatenate([np.zeros(len(examples), np.float32), purchased, np.zeros(drawn, np.float32)])
@@ -135,3 +138,19 @@ def labelled_pairs(
         place = histories.lengths[user]
     found = LabelledPairs(pairs_with_context(user, place, item, rows), clicked, bought, examples.basis)
     return found.take(choose(user)) if choose and not is_log else found
+
+
+def _not_liked(
+    user: np.ndarray, item: np.ndarray, histories: Histories, num_items: int, generator: np.random.Generator
+) -> np.ndarray:
+    """For each of the pairs an item at random that its user does not like; what has liked everything keeps any."""
+    pairs, had = user * num_items + item, histories.user_index() * num_items + histories.item_index
+    if np.isin(pairs, had).sum() < REPEATS * len(pairs):
+        pairs = np.concatenate([pairs, had])
+    taken, drawn = np.unique(pairs), generator.integers(0, num_items, len(user))
+    for _ in range(REDRAWS):
+        again = np.flatnonzero(np.isin(user * num_items + drawn, taken))
+        if not len(again):
+            break
+        drawn[again] = generator.integers(0, num_items, len(again))
+    return drawn

@@ -58,8 +58,9 @@ def click_examples(
 ) -> ClickExamples:
     """Impressions with their labels; where there are none, the rows with label 0; where there are none, nothing.
 
-    An impression without a label is a click when its user has an event on the item in the same session or, where the
-    session is unknown, in the 24 hours after. Where the order of a history means nothing, an example's place is drawn.
+    An impression without a label is a click when its user has an event on the item from then on in the same session or,
+    where the session is unknown, in the 24 hours after. Where the order of a history means nothing, an example's place
+    is drawn.
 
     Parameters
     ----------
@@ -127,14 +128,20 @@ def _numbered_slices(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
 def acted_upon(shown: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     """Whether some of `events` is of the same user and item: in the same session or, if unknown, in the 24 hours after.
 
+    In the same session it may not be earlier, where both times are known.
+
     Returns
     -------
     polars.Series of bool, one for each row of `shown`
     """
     shown, acted = shown.select(_PAIR_AND_MOMENT).with_row_index(ROW), events.select(_PAIR_AND_MOMENT)
     keys, has_session = [c.USER_ID, c.ITEM_ID], pl.col(c.SESSION_ID).is_not_null()
+    in_session = acted.filter(has_session).group_by(*keys, c.SESSION_ID)
+    last = in_session.agg(pl.col(c.TIMESTAMP).max().alias("last"), pl.col(c.TIMESTAMP).has_nulls().alias("untimed"))
+    beside = shown.join(last, on=[*keys, c.SESSION_ID])
+    is_later = pl.col("untimed") | pl.col(c.TIMESTAMP).is_null() | (pl.col("last") >= pl.col(c.TIMESTAMP))
     found = [
-        shown.join(acted, on=[*keys, c.SESSION_ID], how="semi")[ROW],
+        beside.filter(is_later)[ROW],
         followed_soon(shown.filter(has_session), acted.filter(~has_session), keys, c.TIMESTAMP, ROW),
         followed_soon(shown.filter(~has_session), acted, keys, c.TIMESTAMP, ROW),
     ]

@@ -91,6 +91,17 @@ class ProfileColumns:
             offset += column.size
         return encoded
 
+    def useless(self, profiles: pl.DataFrame) -> list[str]:
+        """What a table of profiles holds that tells nothing: columns and values that are not known."""
+        known = {column.name: column for column in self.columns}
+        told = [name for name in profiles.columns if name != c.USER_ID]
+        found = [f"column {name!r} is none of {list_first(known)}" for name in told if name not in known]
+        for name in (name for name in told if name in known):
+            lost = profiles[name].filter(pl.Series(known[name].index(profiles[name]) < 0)).drop_nulls().unique()
+            if len(lost):
+                found.append(f"column {name!r} holds {list_first(lost.sort())}, which the model doesn't know")
+        return found
+
     def of(self, user_ids: pl.Series, profiles: pl.DataFrame) -> np.ndarray:
         """Features of the users named, in their order, from a table of profiles; 0 for those not in it."""
         if not profiles.height or not self.columns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -107,6 +107,15 @@ class Engine:
         found, *pieces = torch.split(summed, [len(own), *(one.numel() for one in own)])
         for parameter, any_has, piece in zip(own, found.tolist(), pieces, strict=True):
             parameter.grad = piece.view_as(parameter).clone() if any_has else None
+
+    def summed(self, values: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+        """What the processes added to the values that all of them began with, in sum."""
+        if self.num_processes == 1:
+            return dict(values)
+        added = torch.tensor([value - before.get(name, 0.0) for name, value in values.items()], dtype=torch.float64)
+        total = self.fabric.all_reduce(added.to(self.machine.device), reduce_op="sum")
+        assert isinstance(total, Tensor)
+        return {name: before.get(name, 0.0) + more for name, more in zip(values, total.tolist(), strict=True)}
 
     def agree(self, value: float) -> float:
         """The first process's value, on all."""

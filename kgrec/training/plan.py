@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -193,7 +193,10 @@ class Planner:
         is_target[:, 0] &= torch.from_numpy(windows.is_first[window])
         targets = batch.item_index[is_target]
         softmaxes = self._softmaxes(targets)
-        return Step(batch, is_target, softmaxes, self._shown(window, is_target, targets, softmaxes))
+        given = self._given(window)
+        if shuffle is not None:
+            given = before_itself(given, batch)
+        return Step(batch, is_target, softmaxes, self._shown(given, is_target, targets, softmaxes))
 
     def _softmaxes(self, targets: Tensor) -> list[Softmax]:
         """One for about EVENTS of the targets, with candidates of its own: the work grows no faster than the events."""
@@ -205,9 +208,9 @@ class Planner:
             made.append(Softmax(candidates, correction, column[some]))
         return made
 
-    def _shown(self, window: np.ndarray, is_target: Tensor, targets: Tensor, softmaxes: Sequence[Softmax]) -> Shown:
+    def _shown(self, given: Shown, is_target: Tensor, targets: Tensor, softmaxes: Sequence[Softmax]) -> Shown:
         """What the click loss is of: the given examples; the targets and drawn items too where those hold none."""
-        given, basis = self._given(window), self.data.basis
+        basis = self.data.basis
         if basis == "impressions":
             return given
         line, place = torch.nonzero(is_target, as_tuple=True)
@@ -238,6 +241,13 @@ def drawn_items(candidates: Tensor, targets: Tensor, size: int, num_items: int, 
     if len(candidates) < num_items:  # the targets come first and stand for themselves
         place = torch.where(place < own, place, torch.randint(own, len(candidates), (size,), generator=generator))
     return candidates[place]
+
+
+def before_itself(shown: Shown, batch: Batch) -> Shown:
+    """The examples, none after its own item: where the order means nothing a place says nothing of that."""
+    same = batch.item_index[shown.line] == shown.item[:, None]
+    first = torch.where(same.any(1), same.int().argmax(1), batch.item_index.shape[1])
+    return replace(shown, place=torch.minimum(shown.place, first))
 
 
 def _equal_shares(length: np.ndarray, count: int) -> np.ndarray:

@@ -110,7 +110,7 @@ class Run:
                     sums[name] += value
                 bar.update()
         self.network.eval()
-        losses = {name: float(value) for name, value in sums.items()}
+        losses = self.engine.summed({name: float(value) for name, value in sums.items()}, begun.losses)
         self.begun = BegunEpoch(begun.numpy, end, losses) if end < len(batches) else None
         return {name: value / end for name, value in losses.items()}
 

@@ -61,7 +61,9 @@ def grow_histories(histories: Histories, users: Vocabulary, items: Vocabulary, e
     asked = Vocabulary(named)
     place = users.index(named)  # of each asked user
     known, new = histories.take(place), build_histories(interactions_of(events), asked, items)
-    line, stamps, is_known = new.user_index(), _with_times(new, known), _is_known(new, known)
+    latest = int(max(histories.timestamp.max(initial=UNKNOWN), new.timestamp.max(initial=UNKNOWN)))
+    stamps = np.where(new.timestamp == UNKNOWN, latest, new.timestamp)  # what has no time has just happened
+    line, is_known = new.user_index(), _is_known(new, known)
     order = np.lexsort((new.timestamp == UNKNOWN, stamps, place[line]))  # what has just happened comes last
     kept = order[~is_known[order]]
     line, item, kind, stamps = (part[kept] for part in (line, new.item_index, new.event_index, stamps))
@@ -87,16 +89,6 @@ def _with_room(histories: Histories, num_users: int) -> Histories:
     if profile is not None:
         profile = np.concatenate([profile, profile_rows(profile[:0], np.full(more, -1))])
     return replace(histories, start=start, user=np.arange(num_users), profile=profile)
-
-
-def _with_times(new: Histories, known: Histories) -> np.ndarray:
-    """The time of each new event; that of the user's last event where it has none."""
-    line = new.user_index()
-    last = np.full(new.num_users, UNKNOWN)
-    for histories in (new, known):
-        some = np.flatnonzero(histories.lengths)
-        last[some] = np.maximum(last[some], histories.timestamp[histories.start[1:][some] - 1])
-    return np.where(new.timestamp == UNKNOWN, last[line], new.timestamp)
 
 
 def _is_known(new: Histories, known: Histories) -> np.ndarray:

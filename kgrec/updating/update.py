@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,8 +16,9 @@ from kgrec.data.dataset import Dataset
 from kgrec.data.report import CleaningReport, Findings, Line
 from kgrec.data.sources import Frame
 from kgrec.errors import DataError, check_is
-from kgrec.graph.knowledge_graph import KnowledgeGraph
-from kgrec.graph.schema.types import GraphSchema, read_schema
+from kgrec.graph.knowledge_graph import ID, KnowledgeGraph
+from kgrec.graph.schema.check import property_type
+from kgrec.graph.schema.types import PRODUCT, GraphSchema, read_schema
 from kgrec.models.fitted import FittedModel
 from kgrec.models.popularity import Popularity
 from kgrec.search.vectors import catalogue_vectors
@@ -89,6 +91,7 @@ def update_model(
     begun = time.perf_counter()
     if not isinstance(schema, GraphSchema):
         schema = store.schema if store is not None and schema is None else read_schema(schema)
+    schema = _with_known_types(schema, model.graph)
     added, news = read_additions(events, items, model.items.ids, on_unknown=on_unknown)
     updated, facts = model, KnowledgeGraph({}, {})
     changed = ChangedItems.none()
@@ -121,6 +124,17 @@ def update_model(
     )
     model._known = None  # it shares them with `updated`, which makes those of its users anew
     return updated, report
+
+
+def _with_known_types(schema: GraphSchema, graph: KnowledgeGraph) -> GraphSchema:
+    """The schema, with the types that the graph's products have: a column of numbers today was one of texts before."""
+    products = graph.nodes.get(PRODUCT)
+    if products is None:
+        return schema
+    label = schema.labels[PRODUCT]
+    known = {name: property_type(kind) for name, kind in products.schema.items() if name != ID}
+    properties = MappingProxyType({**known, **label.properties})
+    return replace(schema, labels=MappingProxyType({**schema.labels, PRODUCT: replace(label, properties=properties)}))
 
 
 def _said(schema: GraphSchema, items: Dataset) -> GraphSchema:

@@ -125,6 +125,15 @@ def test_items_without_events_get_their_share_of_the_validation_events(unsold: k
         scores[cold] += offset
         share += float(scores.softmax(0)[cold].sum())
     assert share == pytest.approx(3 + 0.5, rel=1e-3)
+    had = model.histories.take(model.users.index(wanted["user_id"].unique(maintain_order=True)))
+    again = pl.DataFrame(
+        {
+            "user_id": wanted["user_id"].unique(maintain_order=True).gather(had.user_index()),
+            "item_id": model.items.take(had.item_index),
+        }
+    )
+    with_repeats = pl.concat([wanted.select("user_id", "item_id"), again])
+    assert unsold_offset(model, with_repeats) == pytest.approx(offset)  # what a user has had is not ranked there
     assert unsold_offset(model, wanted.clear()) == 0.0
 
 

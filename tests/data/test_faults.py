@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import uuid
 from pathlib import Path
 
 import polars as pl
@@ -245,3 +246,16 @@ def test_events_mapped_to_no_frame_are_an_error() -> None:
 def test_folder_that_is_no_path_is_an_error() -> None:
     with pytest.raises(ConfigError, match="read_dataset: path is of type NoneType"):
         read_dataset(None)  # type: ignore[arg-type]
+
+
+def test_text_separated_by_other_signs_or_in_another_encoding_says_what_to_do(tmp_path: Path) -> None:
+    for text in ("item_id;price\na;19,99\n", "item_id;price\na;1\n", "item_id\tprice\na\t1\n"):
+        assert "separate it by commas" in message(write(tmp_path, items=text))
+    (tmp_path / "items.csv").write_bytes("item_id,title\na,Café\n".encode("cp1252"))
+    assert "save it as UTF-8" in message(tmp_path)
+
+
+def test_ids_that_are_objects_say_so() -> None:
+    ids = [uuid.uuid4(), uuid.uuid4()]
+    with pytest.raises(DataError, match="make text of them, of UUIDs by str"):
+        Dataset(items={"item_id": ids}, events={"user_id": ["u"], "item_id": ["a"]})

@@ -53,6 +53,10 @@ def test_examination_is_one_at_the_first_place_and_falls() -> None:
     examination.settle(log_place)
     unknown = examination(torch.tensor([float("nan")]))
     assert unknown.exp().item() == pytest.approx(found.exp().mean().item())
+    with torch.no_grad():
+        examination.usual.fill_(-0.25)  # learned of pairs without a place
+    examination.settle(torch.tensor([1.0, float("nan")]))
+    assert examination.usual.item() == -0.25
 
 
 def test_position_bias_is_learned_and_left_out_where_no_position_is_given(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import pytest
 
 from kgrec.data.dataset import Dataset
 from kgrec.scoring.pairs import LabelledPairs, labelled_pairs, pairs_with_context
@@ -95,3 +96,17 @@ def test_of_a_part_what_the_user_did_before_it_tells_clicks_too() -> None:
     assert CATALOGUE.take(found.pairs.item_index).to_list() == ["a", "b", "c"]
     assert found.clicked.tolist() == [1.0, 1.0, 0.0]
     assert found.bought.tolist() == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_drawn_pairs_are_none_that_the_user_likes_or_has_had(again: bool) -> None:
+    """u has had a and b and likes c; where people take again what they had (v likes d anew) what was had is drawn."""
+    before = Dataset(items=ITEMS, events={"user_id": ["u", "u", "v"], "item_id": ["a", "b", "d"]})
+    liked = {"user_id": ["u"] * 30 + ["v"] * again, "item_id": ["c"] * 30 + ["d"] * again}
+    part = Dataset(items=ITEMS, events={**liked, "timestamp": list(range(30 + again))})
+    histories = build_histories(before.interactions, USERS, CATALOGUE)
+    found = labelled_pairs(part, histories, USERS, CATALOGUE, np.random.default_rng(0))
+    drawn = (found.clicked == 0) & (found.pairs.user_index == 0)
+    assert drawn.sum() == 30
+    others = set(CATALOGUE.take(found.pairs.item_index[drawn]).to_list())
+    assert others == ({"a", "b", "d"} if again else {"d"})

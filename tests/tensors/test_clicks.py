@@ -59,7 +59,7 @@ def test_what_was_acted_upon_is_so_by_its_definition(seed: int) -> None:
         if row[:2] != event[:2]:
             return False
         if row[2] is not None and event[2] is not None:
-            return row[2] == event[2]
+            return row[2] == event[2] and (row[3] is None or event[3] is None or event[3] >= row[3])
         return row[3] is not None and event[3] is not None and 0 <= event[3] - row[3] <= CLICK_WITHIN
 
     expected = [any(is_click(row, event) for event in events.rows()) for row in shown.rows()]

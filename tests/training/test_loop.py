@@ -10,9 +10,10 @@ import kgrec
 from kgrec.models.network import RecommenderNetwork
 from kgrec.models.serving import UserSide
 from kgrec.tensors.hetero import hetero_data
+from kgrec.tensors.sequences import Batch
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.losses import draw_candidates
-from kgrec.training.plan import drawn_items
+from kgrec.training.plan import Shown, before_itself, drawn_items
 from tests.tiny import SMALL, checkerboard, tiny_items
 
 ITEMS = Vocabulary(tiny_items()["item_id"])
@@ -55,3 +56,12 @@ def test_drawn_negatives_are_each_item_as_often() -> None:
         counts += torch.bincount(drawn_items(candidates, targets, 200, 12, generator), minlength=12)
     share = (counts / counts.sum()).numpy()
     assert np.abs(share - 1 / 12).max() < 0.008
+
+
+def test_examples_without_an_order_are_never_after_their_own_item() -> None:
+    """Where the order means nothing a place is drawn: what was clicked may stand before it in the shuffled row."""
+    batch = Batch(torch.tensor([[4, 7, 4, -1], [1, 2, 3, 5]]), *[torch.zeros(2, dtype=torch.long)] * 4)
+    line, place, item = torch.tensor([0, 0, 1, 1, 1]), torch.tensor([3, 1, 4, 0, 2]), torch.tensor([4, 9, 3, 3, 9])
+    shown = before_itself(Shown(line, place, item, torch.zeros(5)), batch)
+    assert shown.place.tolist() == [0, 1, 2, 0, 2]
+    assert shown.item.tolist() == item.tolist()

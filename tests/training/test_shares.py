@@ -28,6 +28,7 @@ model = fit_with_validation()
 if is_first_process():
     torch.save(state_of(model), sys.argv[1])
     print(model.about["processes"], model.about["training"]["best_epoch"])
+    print(*(row["ranking_loss"] for row in model.about["training"]["rows"]))
 """
 
 
@@ -82,5 +83,8 @@ def test_two_processes_give_the_model_of_one(tmp_path: Path) -> None:
     done = subprocess.run([*launch, str(script), str(file)], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     whole = fit_with_validation()
-    assert done.stdout.split() == ["2", str(whole.about["training"]["best_epoch"])]
+    first, losses = done.stdout.splitlines()
+    assert first.split() == ["2", str(whole.about["training"]["best_epoch"])]
+    expected = [row["ranking_loss"] for row in whole.about["training"]["rows"]]
+    assert [float(loss) for loss in losses.split()] == pytest.approx(expected, rel=1e-3)  # of both shares
     assert_close(torch.load(file, weights_only=True), state_of(whole), atol=2e-4, rtol=1e-3)

@@ -22,6 +22,11 @@ POLARS_TYPES: Mapping[PropertyType, pl.DataType] = MappingProxyType(
 _KINDS = {dtype: kind for kind, dtype in POLARS_TYPES.items()}
 
 
+def property_type(dtype: pl.DataType) -> PropertyType:
+    """What a schema calls the type of a graph's column."""
+    return _KINDS[dtype]
+
+
 def schema_faults(schema: GraphSchema, graph: KnowledgeGraph) -> list[str]:
     """Every way in which a graph is not what a schema says, in the order of the graph's tables.
 
