@@ -184,7 +184,7 @@ class Columns:
         if lost and on_unsupported == "skip":
             logger.warning("%s: properties not read: %s", where, ", ".join(lost))
         elif lost:
-            hint = 'pass on_unsupported="skip" to leave them out'
+            hint = 'read_graph(on_unsupported="skip") leaves them out, load(graph, prune=True) replaces them'
             faults.append(f"{where}: properties of types that kgrec can't hold: {list_first(lost)}; {hint}")
         return frame
 
