@@ -143,12 +143,12 @@ class KeptRows:
 
     def __init__(self, file: Path | None, settings: dict[str, Any], split: Split) -> None:
         self.file, self.made = None if file is None else Path(file), dict[Run, dict[str, Any]]()
-        if file is None:
+        if self.file is None:
             return
         data = [part.fingerprint() for part in split.parts.values()]
         known = json.dumps([settings, data, about()], sort_keys=True)
         self.of = hashlib.sha256(known.encode()).hexdigest()[:16]
-        for row in kept_rows(Path(file), self.of):
+        for row in kept_rows(self.file, self.of):
             self.made[row["model"], row["seed"]] = row
 
     def add(self, run: Run, row: dict[str, Any]) -> None:
