@@ -32,7 +32,7 @@ class Edges:
     direction : Direction
         Of which relation, and which way.
     source_index, target_index : Tensor of int64
-        The nodes of each label that the relation touches: columns and rows of `adjacency`.
+        The nodes of each label that the relation touches, in their order: columns and rows of `adjacency`.
     """
 
     source: str
@@ -46,6 +46,12 @@ class Edges:
         """The same edges on another device."""
         index = self.source_index.to(device), self.target_index.to(device)
         return Edges(self.source, self.target, self.direction, *index, self.adjacency.to(device))
+
+    def into(self, targets: Tensor) -> tuple[Tensor, Adjacency]:
+        """Which of some targets the relation touches, as places among them, and what these receive."""
+        row = torch.searchsorted(self.target_index, targets).clamp(max=len(self.target_index) - 1)
+        place = torch.nonzero(self.target_index[row] == targets)[:, 0]
+        return place, self.adjacency.rows(row[place])
 
 
 class RelationConv(MessagePassing):  # type: ignore[misc]  # PyG is not typed
@@ -137,18 +143,23 @@ class FusionNetwork(nn.Module):
             The products wanted; None: all. What the others would need is left out where it can be.
         """
         feeds = any(edges.source == PRODUCT for layer in self.edges for edges in layer)
-        early = None if feeds else products  # only these products take part
-        hidden = {label: self._input(label, early if label == PRODUCT else None) for label in self.labels}
-        for layer, gathers, convolutions in zip(self.edges, self.gathers, self.layers, strict=True):
-            sources = _gather(hidden, gathers, layer)
+        some = None if feeds else products  # the products that take part
+        hidden = {label: self._input(label, some if label == PRODUCT else None) for label in self.labels}
+        last = len(self.edges) - 1
+        for number, (edges, gathers, layer) in enumerate(zip(self.edges, self.gathers, self.layers, strict=True)):
+            sources = _gather(hidden, gathers, edges)
+            if number == last and some is None and products is not None:  # no product is read after this
+                some, hidden[PRODUCT] = products, hidden[PRODUCT].index_select(0, products)
             received: dict[str, list[tuple[Tensor, Tensor]]] = {}
-            for place, (edges, convolution) in enumerate(zip(layer, convolutions.children(), strict=True)):
-                message = convolution(sources[place], edges.adjacency)
-                received.setdefault(edges.target, []).append((edges.target_index, message))
+            for source, edge, convolution in zip(sources, edges, layer.children(), strict=True):
+                place, adjacency = edge.target_index, edge.adjacency
+                if some is not None and edge.target == PRODUCT:
+                    place, adjacency = edge.into(some)
+                received.setdefault(edge.target, []).append((place, convolution(source, adjacency)))
             for label, messages in received.items():
-                hidden[label] = _add(hidden[label], messages, early if label == PRODUCT else None)
-        vectors = hidden[PRODUCT]
-        return vectors if products is None or early is not None else vectors[products]
+                place, values = (torch.cat(parts) for parts in zip(*messages, strict=True))
+                hidden[label] = hidden[label].index_add(0, place, values)
+        return hidden[PRODUCT]
 
     @torch.no_grad()
     def propagation(self, data: HeteroData) -> Propagation:
@@ -171,7 +182,7 @@ class FusionNetwork(nn.Module):
 
     def _input(self, label: str, rows: Tensor | None) -> Tensor:
         own: Tensor = self.own[self.labels.index(label)]
-        vector = own if rows is None else own[rows]
+        vector = own if rows is None else own.index_select(0, rows)
         for kind in (KNOWLEDGE, TEXT):
             if (label, kind) in self.features:
                 feature = self.features[label, kind]
@@ -222,15 +233,6 @@ def _gather(hidden: dict[str, Tensor], gathers: Gathers, layer: list[Edges]) -> 
         sizes = [len(layer[place].source_index) for place in places]
         found |= zip(places, torch.split(hidden[label].index_select(0, index), sizes), strict=True)
     return [found[place] for place in range(len(layer))]
-
-
-def _add(vectors: Tensor, messages: list[tuple[Tensor, Tensor]], rows: Tensor | None) -> Tensor:
-    """The vectors with every (nodes, values) added; where they are those of `rows` alone, what these receive."""
-    index, values = (torch.cat(parts) for parts in zip(*messages, strict=True))
-    if rows is None:
-        return vectors.index_add(0, index, values)
-    size = 1 + int(torch.stack([index.max(), rows.max()]).max())
-    return vectors + vectors.new_zeros(size, vectors.shape[1]).index_add(0, index, values)[rows]
 
 
 def _useful_edges(edges: list[Edges], num_layers: int) -> tuple[list[list[Edges]], tuple[str, ...]]:

@@ -26,6 +26,19 @@ class Adjacency:
         """The same matrices on another device."""
         return Adjacency(self.matrix.to(device), self.transpose.to(device))
 
+    def rows(self, index: Tensor) -> Adjacency:
+        """Some rows of the matrix, in the order of `index`, int64, shape (num_rows,)."""
+        begin, matrix = self.matrix.crow_indices(), self.matrix
+        count = begin[index + 1] - begin[index]
+        crow = _running_sum(count)
+        line = torch.repeat_interleave(torch.arange(len(index), device=index.device), count)
+        at = torch.arange(len(line), device=index.device) + (begin[index] - crow[:-1])[line]
+        column, value = matrix.col_indices()[at], matrix.values()[at]
+        order = torch.argsort(column, stable=True)
+        columns = _running_sum(torch.bincount(column, minlength=matrix.shape[1]))
+        shape = len(index), matrix.shape[1]
+        return Adjacency(_csr(crow, column, value, shape), _csr(columns, line[order], value[order], shape[::-1]))
+
 
 def mean_adjacency(target_index: np.ndarray, source_index: np.ndarray, num_targets: int, num_sources: int) -> Adjacency:
     """The operator that gives each target the mean of its sources (rows without a source stay zero).
@@ -43,14 +56,22 @@ def mean_adjacency(target_index: np.ndarray, source_index: np.ndarray, num_targe
 
 def csr_tensor(matrix: sparse.csr_array) -> Tensor:
     """The same matrix for torch, float32."""
+    return _csr(
+        torch.from_numpy(matrix.indptr.astype(np.int64)),
+        torch.from_numpy(matrix.indices.astype(np.int64)),
+        torch.from_numpy(matrix.data.astype(np.float32)),
+        matrix.shape,
+    )
+
+
+def _csr(crow: Tensor, column: Tensor, value: Tensor, shape: tuple[int, ...]) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse")  # "CSR support is in beta"
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int64)),
-            torch.from_numpy(matrix.indices.astype(np.int64)),
-            torch.from_numpy(matrix.data.astype(np.float32)),
-            size=matrix.shape,
-        )
+        return torch.sparse_csr_tensor(crow, column, value, size=shape)
+
+
+def _running_sum(count: Tensor) -> Tensor:
+    return torch.cat([count.new_zeros(1), torch.cumsum(count, 0)])
 
 
 class _SparseProduct(torch.autograd.Function):

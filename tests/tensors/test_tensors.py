@@ -33,6 +33,19 @@ def test_mean_adjacency_gives_the_mean_of_the_sources_and_its_gradient() -> None
     assert dense.grad.tolist() == [[0.5], [100.5]]
 
 
+def test_rows_of_an_adjacency_are_those_of_the_matrix_and_so_is_their_gradient() -> None:
+    rng = np.random.default_rng(0)
+    adjacency = mean_adjacency(rng.integers(0, 9, 30), rng.integers(0, 7, 30), 10, 7)  # row 9 is empty
+    index = torch.tensor([9, 4, 0, 4])
+    rows, dense = adjacency.rows(index), torch.randn(7, 3, requires_grad=True)
+    torch.testing.assert_close(rows.matrix.to_dense(), adjacency.matrix.to_dense()[index])
+    torch.testing.assert_close(rows.transpose.to_dense(), rows.matrix.to_dense().T)
+    (of_rows,) = torch.autograd.grad(sparse_product(rows, dense).square().sum(), dense)
+    (of_all,) = torch.autograd.grad(sparse_product(adjacency, dense)[index].square().sum(), dense)
+    torch.testing.assert_close(of_rows, of_all)
+    assert adjacency.rows(index[:0]).matrix.shape == (0, 7)
+
+
 #   (b) -LIKES-> [B]   products a, b in the graph, c only in the catalogue, x only in the graph
 GRAPH = KnowledgeGraph(
     {

@@ -39,10 +39,12 @@ def test_vectors_of_some_items_are_those_among_all_and_so_are_their_gradients(
     assert_close(few.source, whole.source[some])
     assert_close(few.target, whole.target[some])
     assert_close(few.bias, whole.bias[some])
+    weight = torch.randn_like(few.source)
     gradients = [
-        torch.autograd.grad(vectors.sum(), [*network.fusion.parameters()], allow_unused=True)
-        for vectors in ((whole.source * whole.target)[some], few.source * few.target)
+        torch.autograd.grad((vectors * weight).sum(), [*network.fusion.parameters()], allow_unused=True)
+        for vectors in ((whole.source + whole.target)[some], few.source + few.target)
     ]
+    assert max(float(gradient.abs().max()) for gradient in gradients[0] if gradient is not None) > 1
     for of_all, of_few in zip(*gradients, strict=True):
         if of_all is not None:
             assert_close(of_few, of_all, atol=1e-6, rtol=1e-5)
