@@ -85,6 +85,8 @@ class StepClock:
                 torch.cuda.synchronize()
             self.ends.append(time.perf_counter())
             self.events += planned.num_targets
+            if len(self.ends) % 100 == 0:
+                print(f"... {len(self.ends)} of {self.planned} steps", file=sys.stderr, flush=True)
             return losses
 
         def first(planner: Planner) -> list[np.ndarray]:
