@@ -179,7 +179,8 @@ class Planner:
         """All windows in a random order, in steps of about as many events each, like lengths together."""
         order = self.numpy.permutation(self.useful)
         pool = _equal_shares(self.length[order], math.ceil(self.steps_per_epoch / POOL))
-        order = order[np.lexsort((self.length[order], pool))]
+        # up and down by turns: a step may hold the end of one pool and the begin of the next
+        order = order[np.lexsort((np.where(pool % 2, -1, 1) * self.length[order], pool))]
         share = _equal_shares(self.length[order], self.steps_per_epoch)
         batches = np.split(order, np.flatnonzero(np.diff(share)) + 1)
         return [batches[place] for place in self.numpy.permutation(len(batches))]

@@ -1,0 +1,45 @@
+"""What each step of a training is of."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+import kgrec
+from kgrec.tensors.clicks import click_examples
+from kgrec.tensors.sequences import build_histories
+from kgrec.tensors.vocabulary import Vocabulary
+from kgrec.training.plan import Planner, TrainingData
+
+
+def planner(length: np.ndarray, batch_size: int) -> Planner:
+    """Of users with so many events each."""
+    user = np.repeat(np.arange(len(length)), length)
+    rng = np.random.default_rng(0)
+    items = Vocabulary([f"i{place}" for place in range(20)])
+    events = pl.DataFrame(
+        {
+            "user_id": pl.Series(user).cast(pl.String),
+            "item_id": items.ids.gather(rng.integers(0, 20, len(user))),
+            "event": "view",
+            "timestamp": np.arange(len(user)),
+            "session_id": pl.Series([None] * len(user), dtype=pl.String),
+            "label": pl.Series([None] * len(user), dtype=pl.Int8),
+        }
+    )
+    users = Vocabulary(events["user_id"].unique(maintain_order=True))
+    histories = build_histories(events, users, items)
+    data = TrainingData.of(histories, click_examples(events, histories, users, items, rng), 50)
+    return Planner(data, 20, kgrec.RecommenderConfig(batch_size=batch_size), seed=0)
+
+
+def test_an_epoch_is_of_every_window_once_in_steps_of_like_lengths() -> None:
+    length = np.minimum(np.random.default_rng(1).geometric(1 / 15, 4_000), 50)
+    plan = planner(length, 170)  # pools do not end where steps do
+    batches = plan.batches()
+    assert np.array_equal(np.sort(np.concatenate(batches)), np.arange(4_000))
+    assert len(batches) == plan.steps_per_epoch > 250  # some twenty pools
+    events = np.array([plan.length[batch].sum() for batch in batches])
+    padded = np.array([len(batch) * plan.length[batch].max() for batch in batches])
+    assert padded.sum() < 1.2 * events.sum()
+    assert padded.max() < 3 * np.median(padded)
