@@ -106,7 +106,9 @@ class PairFeatures:
         vectors = model.known_user_vectors(keys[0]) if is_known else model.vectors_after(histories, *keys)
         user = vectors[rows]
         cosine = (user * model.vectors.target[target]).sum(dim=-1)
-        bias = model.vectors.bias if model.prior is None else model.vectors.bias + model.prior
+        bias = model.vectors.bias
+        if model.prior is not None:  # which grows with the events of all items
+            bias = bias + (model.prior - model.prior.mean())
         found = {
             "cosine": cosine.cpu().numpy(),
             "liked by all": bias[target].cpu().numpy(),
