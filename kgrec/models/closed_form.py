@@ -26,6 +26,8 @@ SPARSE = 25  # a matrix with one entry in so many or fewer multiplies faster as 
 class EventProducts:
     """Inner products of the rows that the events give (see `fit_item_weights`), each of shape (num_items, num_items).
 
+    Float32, so that they take the memory of a few dense matrices at the most.
+
     Attributes
     ----------
     before : sparse array
@@ -166,20 +168,21 @@ def fit_item_weights(
     before. Differs: both kinds of row and the side information in one regression, pairs weighted by their distance.
     """
     products = products or event_products(histories, num_items, recency)
-    own = products.before if products.among is None else products.before + among * products.among
-    gram = torch.from_numpy(own.astype(np.float32).toarray()).to(device)
+    gram = torch.from_numpy(products.before.toarray()).to(device)
+    if products.among is not None:
+        gram.add_(torch.from_numpy(products.among.toarray()).to(device), alpha=among)
     for weight, side in sides:
         gram.add_(side, alpha=weight)
-    return zero_diagonal_ridge(
-        gram, penalty, None if products.ahead is None else _transposed(products.ahead).to(device)
-    )
+    ahead = None if products.ahead is None else _transposed(products.ahead).to(device)
+    del products  # where nobody else holds them, there is room for the solution
+    return zero_diagonal_ridge(gram, penalty, ahead)
 
 
 def _transposed(products: sparse.csr_array) -> Tensor:
     """The transpose, float32, as CSR where that multiplies faster."""
     rows = products.T.tocsr()
     if rows.nnz * SPARSE > rows.shape[0] ** 2:
-        return torch.from_numpy(rows.astype(np.float32).toarray())
+        return torch.from_numpy(rows.toarray())
     return csr_tensor(rows)
 
 
@@ -218,7 +221,7 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
         pairs = histories.user_index(), histories.item_index
         rows = sparse.csr_array((np.ones(len(pairs[1])), pairs), shape=(histories.num_users, num_items))
         rows.data[:] = 1.0  # also where an item came twice
-        return EventProducts(rows.T @ rows)
+        return EventProducts((rows.T @ rows).astype(np.float32))
     after = (1 - recency ** (2.0 * _steps_back(histories))) / (1 - recency**2)  # c, of each event
     forward = sparse.csr_array(shape)  # of pairs: r ** (b - 1 - a)
     twice = sparse.csr_array(shape)  # the same times c(b)
@@ -228,9 +231,17 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
         twice = twice + sparse.coo_array((weight * after[second], ends), shape=shape).tocsr()
     counts = histories.item_counts(num_items).astype(np.float64)
     own = sparse.diags_array(np.bincount(histories.item_index, after, minlength=num_items).astype(np.float64))
-    of_before = recency * (twice + twice.T) + own
-    among = recency * (forward + forward.T) + sparse.diags_array(counts)  # in X and in Y
-    return EventProducts(of_before.tocsr(), (forward - of_before).tocsr(), among.tocsr())
+    before = _both_ways(twice, recency, own)
+    del twice
+    among = _both_ways(forward, recency, sparse.diags_array(counts))  # in X and in Y
+    ahead = forward.astype(np.float32) - before
+    return EventProducts(before, ahead.tocsr(), among)
+
+
+def _both_ways(pairs: sparse.csr_array, recency: float, diagonal: sparse.dia_array) -> sparse.csr_array:
+    both = (pairs + pairs.T).tocsr().astype(np.float32)
+    both.data *= recency
+    return (both + diagonal.astype(np.float32)).tocsr()
 
 
 def _pairs(histories: Histories, recency: float) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
