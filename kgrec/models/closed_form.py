@@ -229,19 +229,17 @@ def event_products(histories: Histories, num_items: int, recency: float) -> Even
         ends = histories.item_index[first], histories.item_index[second]
         forward = forward + sparse.coo_array((weight, ends), shape=shape).tocsr()
         twice = twice + sparse.coo_array((weight * after[second], ends), shape=shape).tocsr()
-    counts = histories.item_counts(num_items).astype(np.float64)
-    own = sparse.diags_array(np.bincount(histories.item_index, after, minlength=num_items).astype(np.float64))
-    before = _both_ways(twice, recency, own)
+    before = _both_ways(twice, recency, np.bincount(histories.item_index, after, minlength=num_items))
     del twice
-    among = _both_ways(forward, recency, sparse.diags_array(counts))  # in X and in Y
-    ahead = forward.astype(np.float32) - before
-    return EventProducts(before, ahead.tocsr(), among)
+    among = _both_ways(forward, recency, histories.item_counts(num_items))  # in X and in Y
+    return EventProducts(before, forward.astype(np.float32) - before, among)
 
 
-def _both_ways(pairs: sparse.csr_array, recency: float, diagonal: sparse.dia_array) -> sparse.csr_array:
-    both = (pairs + pairs.T).tocsr().astype(np.float32)
+def _both_ways(pairs: sparse.csr_array, recency: float, own: np.ndarray) -> sparse.csr_array:
+    """The products of two items in either order, from those of one before the other and of each with itself."""
+    both = (pairs + pairs.T).astype(np.float32)
     both.data *= recency
-    return (both + diagonal.astype(np.float32)).tocsr()
+    return (both + sparse.diags_array(own.astype(np.float32))).tocsr()
 
 
 def _pairs(histories: Histories, recency: float) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
