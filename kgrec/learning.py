@@ -30,6 +30,7 @@ from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.shown import build_shown
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.fitting import fit_model
+from kgrec.training.memory import return_freed_memory
 from kgrec.training.options import FitOptions
 
 if TYPE_CHECKING:  # the database driver takes a second to import
@@ -143,6 +144,7 @@ def _learn(
         chosen_by=wanted,
         previous=previous,
     )
+    return_freed_memory()  # the optimizer's too: the closed form takes gigabytes of its own
     chooses = config.patience is not None
     blend(model, data, *(wanted, others) if chooses else (None, None), previous)
     if config.use_scoring:

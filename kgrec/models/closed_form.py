@@ -187,7 +187,7 @@ def _transposed(products: sparse.csr_array) -> Tensor:
 
 
 def zero_diagonal_ridge(gram: Tensor, penalty: float, ahead: Tensor | None = None) -> Tensor:
-    """B with a zero diagonal, the least |Y - X B|^2 + penalty |B|^2; `gram` is written to.
+    """B with a zero diagonal, the least |Y - X B|^2 + penalty |B|^2; `gram` is lost.
 
     Parameters
     ----------
@@ -200,11 +200,12 @@ def zero_diagonal_ridge(gram: Tensor, penalty: float, ahead: Tensor | None = Non
     first term is a product with few entries where rows of Y = X, side information say, cancel.
     """
     gram.diagonal().add_(penalty)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
+    columns = gram.T  # the same matrix, as LAPACK lays one out: factor and inverse take its place
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(columns, out=columns), out=columns).T
     if ahead is None:
         weights = inverse.div_(-inverse.diagonal().clone())
     else:
-        weights = torch.mm(ahead, inverse, out=gram).T
+        weights = torch.mm(ahead, inverse).T
         weights.addcmul_(inverse, (1 + weights.diagonal()) / inverse.diagonal(), value=-1.0)
     return weights.fill_diagonal_(0.0)
 

@@ -87,6 +87,7 @@ def train(
         look(arm.training)
     arm.training.on_look, arm.training.on_pause = look, pause
     arm.training.finish()
+    arm.training.forget_callbacks()  # they hold the arm: its optimizer would live on until the next garbage collection
     return arm, tried
 
 

@@ -145,7 +145,7 @@ def fit_model(
     model = arm.model
     model.vectors = item_vectors(arm.network)
     model.propagation = arm.network.fusion.propagation(data)
-    model.network.eval().requires_grad_(requires_grad=False)
+    model.network.eval().requires_grad_(requires_grad=False).zero_grad()  # a gradient takes what its weights take
     model.about = {
         "seed": seed,
         "data": dataset.fingerprint(),

@@ -65,8 +65,7 @@ class Training:
         progress: bool = False,
     ) -> None:
         self.run, self.network, self.config, self.progress = run, run.network, run.config, progress
-        self.on_look: Callable[[Training], None] = lambda _: None
-        self.on_pause: Callable[[Training], None] = lambda _: None
+        self.forget_callbacks()
         self.watch = validate if self.config.patience is not None else None
         self.log, self.epoch, self.best = TrainingLog(), 0, -math.inf
         self._best_state: dict[str, Tensor] = {}
@@ -95,6 +94,11 @@ class Training:
                 else:
                     self.on_pause(self)
         return self
+
+    def forget_callbacks(self) -> None:
+        """Tell nobody of looks and pauses."""
+        self.on_look: Callable[[Training], None] = lambda _: None
+        self.on_pause: Callable[[Training], None] = lambda _: None
 
     def finish(self) -> TrainingLog:
         """To the end, then back to the weights of the best epoch."""

@@ -17,6 +17,7 @@ from kgrec.models.serving import ItemVectors
 from kgrec.training.averaging import RunningMean
 from kgrec.training.engine import Engine
 from kgrec.training.losses import click_loss, ranking_loss
+from kgrec.training.memory import return_freed_memory
 from kgrec.training.plan import Planner, Step, TrainingData
 
 DECAY = 0.3  # of the step size, after looks without a gain
@@ -110,6 +111,7 @@ class Run:
                     sums[name] += value
                 bar.update()
         self.network.eval()
+        return_freed_memory()  # its heap grows for hundreds of steps: a freed tensor's place rarely fits the next
         losses = self.engine.summed({name: float(value) for name, value in sums.items()}, begun.losses)
         self.begun = BegunEpoch(begun.numpy, end, losses) if end < len(batches) else None
         return {name: value / end for name, value in losses.items()}

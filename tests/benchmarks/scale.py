@@ -58,16 +58,20 @@ def measure(share: float, steps: int) -> None:
     moments.append(time.perf_counter())
     names = ("dataset", "graph", "features and network", "steps", "closed form", f"{len(some):,} lists")
     step = float(np.median(clock.seconds()))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     triples = sum(table.height for table in graph.edges.values())
     print(
         f"{len(recommender.model_.users):,} users, {dataset.items.height:,} items, {dataset.events.height:,} events, "
         f"{triples:,} triples\n  "
         + ", ".join(f"{name} {took:.0f} s" for name, took in zip(names, np.diff(moments), strict=True))
         + f"\n  a step {step:.2f} s, {len(clock.ends)} of {clock.planned} run: an epoch {step * clock.planned:,.0f} s"
-        f"\n  peak memory {peak:.1f} GB",
+        f"\n  peak memory {clock.peak:.1f} GB in training, {_peak():.1f} GB in all",
         flush=True,
     )
+
+
+def _peak() -> float:
+    """The most memory that this process held so far, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 class StepClock:
@@ -77,6 +81,7 @@ class StepClock:
         self.starts: list[float] = []
         self.ends: list[float] = []
         self.planned = self.events = 0
+        self.peak = 0.0
         step, batches = Run._step, Planner.batches
 
         def timed(run: Run, planned: Step) -> dict[str, torch.Tensor]:
@@ -85,8 +90,9 @@ class StepClock:
                 torch.cuda.synchronize()
             self.ends.append(time.perf_counter())
             self.events += planned.num_targets
+            self.peak = _peak()
             if len(self.ends) % 100 == 0:
-                print(f"... {len(self.ends)} of {self.planned} steps", file=sys.stderr, flush=True)
+                print(f"... {len(self.ends)} of {self.planned} steps, {_peak():.1f} GB", file=sys.stderr, flush=True)
             return losses
 
         def first(planner: Planner) -> list[np.ndarray]:
