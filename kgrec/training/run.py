@@ -17,7 +17,7 @@ from kgrec.models.serving import ItemVectors
 from kgrec.training.averaging import RunningMean
 from kgrec.training.engine import Engine
 from kgrec.training.losses import click_loss, ranking_loss
-from kgrec.training.memory import return_freed_memory
+from kgrec.training.memory import FreedMemory
 from kgrec.training.plan import Planner, Step, TrainingData
 
 DECAY = 0.3  # of the step size, after looks without a gain
@@ -73,6 +73,7 @@ class Run:
         self.optimizer = torch.optim.AdamW(_groups(network, config.weight_decay), lr=config.learning_rate, fused=True)
         self.average = RunningMean(network, config.averaging)
         self.step_size, self.steps = config.learning_rate, 0
+        self.freed = FreedMemory()
         self.begun: BegunEpoch | None = None
 
     @property
@@ -109,9 +110,9 @@ class Run:
                 self._set_step_size(epoch * self.steps_per_epoch + step, cosine_epochs)
                 for name, value in self._step(self.planner.step(batches[step])).items():
                     sums[name] += value
+                self.freed.after_step()
                 bar.update()
         self.network.eval()
-        return_freed_memory()  # its heap grows for hundreds of steps: a freed tensor's place rarely fits the next
         losses = self.engine.summed({name: float(value) for name, value in sums.items()}, begun.losses)
         self.begun = BegunEpoch(begun.numpy, end, losses) if end < len(batches) else None
         return {name: value / end for name, value in losses.items()}
