@@ -48,7 +48,8 @@ def _is_glibc() -> bool:
 
 
 def _resident() -> int:
-    """Bytes of memory that this process holds, where its C library is glibc; else 0."""
+    """Bytes of memory that this process holds beside pages of files, where its C library is glibc; else 0."""
     if not _is_glibc():
         return 0
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    resident, of_files = (int(pages) for pages in Path("/proc/self/statm").read_text().split()[1:3])
+    return (resident - of_files) * os.sysconf("SC_PAGE_SIZE")
