@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightfm import LightFM
 from scipy import sparse
 from stand_ins import SHOPS, read
 from torch import Tensor
@@ -62,6 +61,8 @@ class LightFMRanker(Ranker):
     """Free vectors of users and of items, or of the items' features; BPR or WARP loss (Kula 2015)."""
 
     def __init__(self, split: kgrec.Split) -> None:
+        from lightfm import LightFM  # not among kgrec's packages
+
         super().__init__(split.train)
         identity = sparse.identity(len(self.items), dtype=np.float32, format="csr")
         data = hetero_data(KnowledgeGraph.from_dataset(split.train), self.items)
