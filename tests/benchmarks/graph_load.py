@@ -13,7 +13,6 @@ examples:
 from __future__ import annotations
 
 import argparse
-import ctypes
 import gc
 import os
 import platform
@@ -35,6 +34,7 @@ import neo4j
 from kgrec.graph.knowledge_graph import EdgeType, KnowledgeGraph
 from kgrec.graph.schema.constraints import quote
 from kgrec.graph.store import GraphStore, open_graph
+from kgrec.training.memory import return_freed_memory
 from tests.neo4j_server import Neo4jServer
 
 BATCH = 5000
@@ -121,8 +121,7 @@ class Phase:
 def measured() -> Iterator[Phase]:
     phase, stop = Phase(), threading.Event()
     gc.collect()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)  # else memory freed earlier would hide a rise
+    return_freed_memory()  # else memory freed earlier would hide a rise
     start_memory, peak = _resident_bytes(), [0]
 
     def watch() -> None:

@@ -92,7 +92,7 @@ class StepClock:
             self.events += planned.num_targets
             self.peak = _peak()
             if len(self.ends) % 100 == 0:
-                print(f"... {len(self.ends)} of {self.planned} steps, {_peak():.1f} GB", file=sys.stderr, flush=True)
+                print(f"... {len(self.ends)} of {self.planned} steps, {self.peak:.1f} GB", file=sys.stderr, flush=True)
             return losses
 
         def first(planner: Planner) -> list[np.ndarray]:
