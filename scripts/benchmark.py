@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
-from command_line import SPLITS, read_split, run_script
+from command_line import SPLITS, add_on_unknown, read_split, run_script
 
 import kgrec
 from kgrec.comparison import ABLATIONS, FUSED, PEERS, compare, summary
@@ -42,22 +42,23 @@ def main() -> None:
     parser.add_argument("dataset", nargs="?", default="data/shop", help="dataset folder, or its name under --data")
     parser.add_argument("--data", type=Path, default=os.environ.get("KGREC_DATA"), help="(default: KGREC_DATA)")
     parser.add_argument("--split", choices=SPLITS, default="temporal")
+    add_on_unknown(parser)
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each model (default: 1)")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, each with its share of the cores")
-    parser.add_argument("--ablate", action="store_true", help="also without graph, text, order of events, closed form")
+    parser.add_argument("--ablate", action="store_true", help="also kgrec without each of its parts")
     parser.add_argument("--slices", action="store_true", help="also by cold and tail items, new users, history length")
     parser.add_argument(
         "--kept", type=Path, metavar="FILE", help="keep each run's row there; those it holds aren't rerun"
     )
-    parser.add_argument("--models", nargs="+", help="these alone (default: all)")
+    parser.add_argument("--models", nargs="+", help=f"these alone, of: {', '.join((*PEERS, FUSED, *ABLATIONS))}")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")
     args = parser.parse_args()
 
     folder = Path(args.dataset)
     if not folder.exists() and args.data:
         folder = Path(args.data) / args.dataset
-    _, split = read_split(folder, args.split, 0)
+    _, split = read_split(folder, args.split, 0, args.on_unknown)
     print(
         f"{folder.name}, {args.split}, {args.part} part, {args.seeds} seeds; "
         f"{os.cpu_count()} cores, {platform.machine()}"

@@ -15,7 +15,7 @@ import json
 import sys
 from pathlib import Path
 
-from command_line import SPLITS, run_script
+from command_line import SPLITS, add_on_unknown, run_script
 
 import kgrec
 from kgrec.evaluation.leakage import leakage_report
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--split", choices=SPLITS, help="check for leakage of this split's held-out events too")
     parser.add_argument("--schema", type=Path, help="TOML file of the labels and relations (default: kgrec's own)")
     parser.add_argument("--seed", type=int, default=0, help="of a random split and of the leakage check's draws")
-    parser.add_argument("--on-unknown", choices=("raise", "skip"), default="raise", help="events of unknown items")
+    add_on_unknown(parser)
     parser.add_argument("--strict", action="store_true", help="end with status 1 on a warning or likely leakage")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     args = parser.parse_args()

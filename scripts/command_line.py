@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -13,9 +14,15 @@ import kgrec
 SPLITS = ("leave_last_out", "temporal", "random", "fixed")
 
 
-def read_split(folder: Path, method: str, seed: int) -> tuple[kgrec.Dataset, kgrec.Split]:
+def add_on_unknown(parser: argparse.ArgumentParser) -> None:
+    """The option of what becomes of events of items that a dataset folder doesn't have."""
+    what = "events of items that the dataset does not have: an error (default), or left out"
+    parser.add_argument("--on-unknown", choices=("raise", "skip"), default="raise", help=what)
+
+
+def read_split(folder: Path, method: str, seed: int, on_unknown: str) -> tuple[kgrec.Dataset, kgrec.Split]:
     """A dataset folder and its split."""
-    dataset = kgrec.read_dataset(folder)
+    dataset = kgrec.read_dataset(folder, on_unknown=on_unknown)  # type: ignore[arg-type]
     return dataset, dataset.split(method, seed=seed)  # type: ignore[arg-type]
 
 

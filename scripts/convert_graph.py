@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from command_line import run_script
+from command_line import add_on_unknown, run_script
 
 import kgrec
 from kgrec.data.reading import layouts_in
@@ -29,9 +29,10 @@ def main() -> None:
     parser.add_argument("--users", action="store_true", help="of a dataset: users and their events too")
     parser.add_argument("--language", default="en", help="of texts in several languages, the one to read (default: en)")
     parser.add_argument("--validate", action="store_true", help="print the SHACL report of what was read")
+    add_on_unknown(parser)
     args = parser.parse_args()
 
-    graph = read_graph(args.source, args.users, args.language)
+    graph = read_graph(args.source, args.users, args.language, args.on_unknown)
     print(graph)
     if args.validate:
         print(validate(graph))
@@ -40,9 +41,10 @@ def main() -> None:
     print(f"wrote {args.target}")
 
 
-def read_graph(source: Path, users: bool, language: str) -> kgrec.KnowledgeGraph:
+def read_graph(source: Path, users: bool, language: str, on_unknown: str) -> kgrec.KnowledgeGraph:
     if layouts_in(source):
-        return kgrec.KnowledgeGraph.from_dataset(kgrec.read_dataset(source), users=users)
+        dataset = kgrec.read_dataset(source, on_unknown=on_unknown)  # type: ignore[arg-type]
+        return kgrec.KnowledgeGraph.from_dataset(dataset, users=users)
     if source.is_dir() or source.suffix.lower() in (".html", ".htm", ".xhtml"):
         return read_product_markup(source)
     return read_rdf(source, language=language)

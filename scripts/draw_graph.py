@@ -16,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-from command_line import run_script
+from command_line import add_on_unknown, run_script
 
 import kgrec
 from kgrec.graph import draw
@@ -25,6 +25,7 @@ from kgrec.graph import draw
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path, nargs="?", help="dataset folder; none: a store")
+    add_on_unknown(parser)
     parser.add_argument("--uri", help="Bolt URI (default: NEO4J_URI)")
     parser.add_argument("--path", type=Path, help="folder of a local server's data")
     center = parser.add_mutually_exclusive_group(required=True)
@@ -39,7 +40,8 @@ def main() -> None:
     middle = args.product or [(args.node[0], args.node[1])]
     options = {"hops": args.hops, "max_nodes": args.max_nodes, "theme": args.theme}
     if args.dataset:
-        graph = kgrec.KnowledgeGraph.from_dataset(kgrec.read_dataset(args.dataset))
+        dataset = kgrec.read_dataset(args.dataset, on_unknown=args.on_unknown)
+        graph = kgrec.KnowledgeGraph.from_dataset(dataset)
         drawing = draw(graph, middle, args.out, **options)
     elif args.uri or args.path or os.environ.get("NEO4J_URI"):
         with kgrec.open_graph(args.uri, args.path) as store:

@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from command_line import SPLITS, read_split, run_script, write_json
+from command_line import SPLITS, add_on_unknown, read_split, run_script, write_json
 
 import kgrec
 from kgrec.errors import SavedModelError
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run folder of train.py")
     parser.add_argument("dataset", type=Path, help="the dataset folder it was trained on")
     parser.add_argument("--split", choices=SPLITS, required=True)
+    add_on_unknown(parser)
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     parser.add_argument("--out", type=Path, help="CSV to write: user_id,item_id,rank,score")
     parser.add_argument("--plot", type=Path, help="PNG to draw: click probabilities against what happened")
@@ -47,7 +48,7 @@ def main() -> None:
     about = args.run / "run.json"
     trained_on = read_run(about) if about.is_file() else {}
     seed = args.seed if args.seed is not None else recommender.seed
-    dataset, split = read_split(args.dataset, args.split, seed)
+    dataset, split = read_split(args.dataset, args.split, seed, args.on_unknown)
     same_data = bool(trained_on) and trained_on["dataset"]["fingerprint"] == dataset.fingerprint()
     same_split = bool(trained_on) and (trained_on["split"]["method"], trained_on["split"]["seed"]) == (args.split, seed)
     if trained_on and not same_data:

@@ -18,7 +18,7 @@ import os
 import sys
 from pathlib import Path
 
-from command_line import SPLITS, read_split, run_script
+from command_line import SPLITS, add_on_unknown, read_split, run_script
 
 import kgrec
 from kgrec.graph.schema.types import read_schema
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--path", type=Path, help="folder of a local server's data, kept for next time")
     parser.add_argument("--users", action="store_true", help="users and their events too")
     parser.add_argument("--split", choices=SPLITS, help="with --users: only the train events of this split")
+    add_on_unknown(parser)
     parser.add_argument("--schema", type=Path, help="TOML file with labels and relations of your own")
     parser.add_argument("--prune", action="store_true", help="delete what the dataset no longer has")
     parser.add_argument("--since", metavar="TIME", help="only what changed then or later (epoch seconds or ISO 8601)")
@@ -40,9 +41,9 @@ def main() -> None:
 
     schema = read_schema(args.schema)
     if args.split:
-        dataset = read_split(args.dataset, args.split, 0)[1].train
+        dataset = read_split(args.dataset, args.split, 0, args.on_unknown)[1].train
     else:
-        dataset = kgrec.read_dataset(args.dataset)
+        dataset = kgrec.read_dataset(args.dataset, on_unknown=args.on_unknown)
     print(dataset.report)
     graph = kgrec.KnowledgeGraph.from_dataset(dataset, users=args.users, schema=schema)
     print(graph)

@@ -17,7 +17,7 @@ import logging
 import time
 from pathlib import Path
 
-from command_line import SPLITS, read_split, run_script, write_json
+from command_line import SPLITS, add_on_unknown, read_split, run_script, write_json
 
 import kgrec
 from kgrec.errors import ConfigError
@@ -29,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path, help="dataset folder")
     parser.add_argument("--split", choices=SPLITS, required=True, help="how events are divided")
+    add_on_unknown(parser)
     parser.add_argument("--out", type=Path, required=True, help="run folder to write")
     parser.add_argument("--seed", type=int, default=0, help="of the split and the training (default: 0)")
     parser.add_argument("--device", help="cpu, cuda, ... (default: CUDA when there)")
@@ -47,7 +48,7 @@ def main() -> None:
     config = kgrec.RecommenderConfig.from_text(args.set)
     recommender = kgrec.KGRecommender(config, device=args.device, seed=args.seed)
     begun = time.perf_counter()
-    dataset, split = read_split(args.dataset, args.split, args.seed)
+    dataset, split = read_split(args.dataset, args.split, args.seed, args.on_unknown)
     is_first = is_first_process()
     if is_first:
         print(dataset.report)

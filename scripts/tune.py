@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from command_line import SPLITS, read_split, run_script, write_json
+from command_line import SPLITS, add_on_unknown, read_split, run_script, write_json
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 import kgrec
@@ -45,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path, help="dataset folder")
     parser.add_argument("--split", choices=SPLITS, required=True)
+    add_on_unknown(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="STUDY", help="folder of the study")
     parser.add_argument("--trials", type=int, help="trials in all, those of earlier runs counted (default: no end)")
     parser.add_argument("--minutes", type=float, help="minutes of this run (default: no end)")
@@ -62,7 +63,7 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     logging.basicConfig(level=logging.WARNING)
-    dataset, split = read_split(args.dataset, args.split, args.seed)
+    dataset, split = read_split(args.dataset, args.split, args.seed, args.on_unknown)
     if not split.validation.interactions.height:
         parser.error("the split has no validation part to score trials on")
     fixed = kgrec.RecommenderConfig.from_text(args.set).to_dict()

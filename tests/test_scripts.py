@@ -209,3 +209,16 @@ def test_update_on_faulty_files_says_what_is_wrong(trained: Path, tmp_path: Path
     assert "2 faults" in said
     assert "'nothing'" in said
     assert "none.csv: can't be read" in said
+
+
+def test_events_of_unknown_items_are_an_error_or_left_out_as_asked(shop: Path, tmp_path: Path) -> None:
+    for name in ("items.csv", "events.csv"):
+        (tmp_path / name).write_text((shop / name).read_text("utf-8"), "utf-8")
+    with (tmp_path / "events.csv").open("a", encoding="utf-8") as file:
+        file.write("u00,nowhere,view,1700000000\n")
+    asked = ("benchmark.py", tmp_path, "--split", "leave_last_out", "--models", "popularity")
+    assert "nowhere" in run(*asked, status=1)
+    assert "popularity" in run(*asked, "--on-unknown", "skip")
+    graph = ("convert_graph.py", tmp_path, tmp_path / "shop.nt")
+    assert "nowhere" in run(*graph, status=1)
+    assert "wrote" in run(*graph, "--on-unknown", "skip")
