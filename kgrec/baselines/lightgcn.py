@@ -33,7 +33,7 @@ class LightGCN(Ranker):
     learning_rate, penalty : float
         Of Adam; `penalty` weighs the squared norms of a batch's free vectors.
 
-    Source: He et al. 2020, eqs. 3 and 15. Differs: a user without train events is the mean of the items of the
+    Source: He et al. 2020, eqs. 3 and 15. Differs: a user without train events is the sum of the items of the
     history.
     """
 
@@ -98,13 +98,8 @@ class LightGCN(Ranker):
     def _propagate(self) -> None:
         self.user_emb, self.item_emb = torch.split(self._smooth(), [len(self.users), len(self.items)])
 
-    @torch.no_grad()
     def scores(self, histories: Histories) -> Tensor:
-        index = np.full(histories.num_users, -1) if histories.user is None else histories.user
-        vectors = torch.from_numpy(self.rows(histories) @ self.item_emb.numpy())
-        known = index >= 0
-        vectors[torch.from_numpy(known)] = self.user_emb[torch.from_numpy(index[known])]
-        scores: Tensor = vectors @ self.item_emb.T
+        scores: Tensor = self.user_vectors(histories, self.user_emb, self.item_emb) @ self.item_emb.T
         return scores
 
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import polars as pl
+import torch
 from scipy import sparse
 from torch import Tensor
 
@@ -48,6 +49,18 @@ class Ranker(ABC):
         shape = histories.num_users, len(self.items)
         rows: sparse.csr_matrix = matrix_of(histories.user_index(), histories.item_index, shape)
         return rows
+
+    def user_vectors(self, histories: Histories, users: Tensor, items: Tensor) -> Tensor:
+        """A row for each history: its user's, or the sum of its items' where train doesn't know the user.
+
+        `users` and `items` are the vectors of `self.users`, shape (num_users, dim), and of `self.items`, shape
+        (num_items, dim), float32.
+        """
+        index = torch.from_numpy(np.full(histories.num_users, -1) if histories.user is None else histories.user)
+        vectors = torch.from_numpy(self.rows(histories) @ items.numpy())
+        known = index >= 0
+        vectors[known] = users[index[known]]
+        return vectors
 
     def recommend_part(self, part: Dataset, k: int = 10) -> pl.DataFrame:
         """Lists for the users of a part, items of its history left out: columns user_id, item_id, rank, score."""

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from polars.testing import assert_frame_equal
 
 import kgrec
 from kgrec.baselines import EASE, ItemKNN, LightGCN, Popularity, Ranker
@@ -66,6 +67,12 @@ def test_lightgcn_same_seed_gives_the_same_vectors(split: kgrec.Split) -> None:
 @pytest.mark.parametrize("make", [ItemKNN, EASE, LightGCN])
 def test_baseline_on_the_checkerboard_beats_popularity(split: kgrec.Split, make: type[Ranker]) -> None:
     assert make(split.train).ndcg(split.test) > 1.3 * Popularity(split.train).ndcg(split.test)
+
+
+def test_what_is_popular_before_a_part_counts_all_that_came_before_it(split: kgrec.Split) -> None:
+    lists = Popularity(split.train).recommend_part(split.test, 12)
+    assert_frame_equal(lists, Popularity(split.known).recommend_part(split.test, 12))
+    assert not lists.equals(Ranker.recommend_part(Popularity(split.train), split.test, 12))
 
 
 @pytest.mark.parametrize("make", [Popularity, ItemKNN, EASE, LightGCN])

@@ -68,10 +68,10 @@ class LightFMRanker(Ranker):
         data = hetero_data(KnowledgeGraph.from_dataset(split.train), self.items)
         shared = [rows.T for rows in shared_neighbours(data, np.arange(len(self.items)))]
         with_features = sparse.hstack([identity, *shared], format="csr", dtype=np.float32)
-        self.best, self.tried, vectors = -1.0, 0, (torch.empty(0), torch.empty(0), torch.empty(0))
+        self.tried, most, vectors = 0, -1.0, (torch.empty(0), torch.empty(0), torch.empty(0))
 
         def ndcg(settings: dict[str, float]) -> float:
-            nonlocal vectors
+            nonlocal most, vectors
             self.tried += 1
             features = sparse.csr_matrix(with_features if settings["features"] else identity)
             features.indptr, features.indices = (part.astype(np.int32) for part in (features.indptr, features.indices))
@@ -90,8 +90,8 @@ class LightFMRanker(Ranker):
                 bias, items = model.get_item_representations(features)
                 self.user, self.item, self.bias = map(torch.from_numpy, (model.user_embeddings.copy(), items, bias))
                 found = self.ndcg(split.validation)
-                if found > self.best:
-                    self.best, vectors = found, (self.user, self.item, self.bias)
+                if found > most:
+                    most, vectors = found, (self.user, self.item, self.bias)
                 if found < best:
                     break
                 best = max(best, found)
@@ -102,11 +102,7 @@ class LightFMRanker(Ranker):
         self.user, self.item, self.bias = vectors
 
     def scores(self, histories: Histories) -> Tensor:
-        index = np.full(histories.num_users, -1) if histories.user is None else histories.user
-        vectors = torch.from_numpy(self.rows(histories) @ self.item.numpy())  # of users without train events
-        known = torch.from_numpy(index >= 0)
-        vectors[known] = self.user[torch.from_numpy(index)[known]]
-        scores: Tensor = vectors @ self.item.T + self.bias
+        scores: Tensor = self.user_vectors(histories, self.user, self.item) @ self.item.T + self.bias
         return scores
 
 
