@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,15 @@ def test_compare_with_two_jobs_gives_the_rows_of_one() -> None:
     assert_frame_equal(one.drop("seconds"), two.drop("seconds", "memory_gb"))
     assert 0.05 < two["memory_gb"].min() < 50  # type: ignore[operator]
     assert summary(one)["runs"].to_list() == [1, 2]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_memory_of_a_run_is_its_own() -> None:
+    peak = bytearray(2_000_000_000)
+    del peak
+    rows = compare(checkerboard().split("leave_last_out"), models=("popularity",), ks=(3,), jobs=2)
+    assert rows["memory_gb"].max() < 1.7  # type: ignore[operator]
 
 
 def test_compare_with_slices_measures_every_model_on_each() -> None:

@@ -97,6 +97,7 @@ def _passes(value: pl.Series, wanted: Any, name: str) -> pl.Series:
         low, high = wanted
         if not value.dtype.is_numeric() or low != low or high != high:  # not a number at all
             raise TypeError
+        value = value.fill_nan(None) if value.dtype.is_float() else value  # above every number, for polars
         over = pl.Series([True]) if low is None else value >= low
         under = pl.Series([True]) if high is None else value <= high
         return (over & under & value.is_not_null()).fill_null(value=False)

@@ -73,6 +73,13 @@ def test_filter_that_does_not_fit_its_values_is_an_error(filters: dict[str, Any]
         allowed_items(kgrec.KnowledgeGraph.from_dataset(CATALOGUE), items, filters)
 
 
+def test_a_price_that_is_no_number_passes_no_filter() -> None:
+    graph = kgrec.KnowledgeGraph({"Product": pl.DataFrame({"id": ["a", "b"], "price": [60.0, float("nan")]})}, {})
+    items = Vocabulary(pl.Series(["a", "b"]))
+    for filters in ({"price": (50, None)}, {"price": (None, 90)}, {"price": (None, None)}):
+        assert allowed_items(graph, items, filters).tolist() == [True, False]
+
+
 def test_filters_with_faults_list_every_one() -> None:
     items = Vocabulary(CATALOGUE.items["item_id"])
     with pytest.raises(ConfigError, match=r"(?s)2 faults.*'colour' is no property.*brand.*'price' can't be 'cheap'"):
