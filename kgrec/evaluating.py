@@ -39,7 +39,7 @@ def part_metrics(
     before = _before(model, part, users)
     if filter_seen:
         _warn_of_known(model, wanted, users, before)
-    lists = model_lists(model, users, before, max(ks), filter_seen=filter_seen)
+    lists = model_lists(_as_before(model, part), users, before, max(ks), filter_seen=filter_seen)
     metrics = ranking_metrics(lists, wanted, ks=ks, num_items=len(model.items))
     return {**metrics, **part_click_metrics(model, part, seed)}
 
@@ -48,7 +48,12 @@ def part_lists(model: FittedModel, part: Dataset, k: int, *, filter_seen: bool =
     """The lists that `part_metrics` scores: for each user of the part, going by what came before it."""
     check_whole(1, k=k)
     users = part.interactions[c.USER_ID].unique(maintain_order=True)
-    return model_lists(model, users, _before(model, part, users), k, filter_seen=filter_seen)
+    return model_lists(_as_before(model, part), users, _before(model, part, users), k, filter_seen=filter_seen)
+
+
+def _as_before(model: FittedModel, part: Dataset) -> FittedModel:
+    """The model as it was before a part, whose events it may know: else what is popular would tell them."""
+    return model if part.history is None else model.as_after(part.history)
 
 
 def _before(model: FittedModel, part: Dataset, users: pl.Series) -> Histories:

@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from kgrec.blending.blend import blend
-from kgrec.blending.popularity import renew_popularity
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset, Split
@@ -18,6 +17,7 @@ from kgrec.data.splitting import SplitMethod, comes_after, parts_by_user
 from kgrec.errors import DataError, check_is
 from kgrec.evaluation.metrics import ranking_metrics
 from kgrec.graph.knowledge_graph import KnowledgeGraph
+from kgrec.graph.merging import with_products
 from kgrec.models.fitted import FittedModel, interactions_of
 from kgrec.ranking.complements import choose_pairing
 from kgrec.ranking.lists import model_lists
@@ -59,6 +59,7 @@ def learn(
 
         check_is((KnowledgeGraph, GraphStore), "fit", graph=graph)
         graph = graph.read_graph()
+    graph = None if graph is None else with_products(graph, train.items[c.ITEM_ID])
     own = None
     if validation is not None and not validation.events.height:
         validation = None
@@ -200,7 +201,7 @@ def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) ->
     profile = model.profile_columns.of(model.users.ids, train.users)
     model.histories = replace(histories, ordered=model.histories.ordered, profile=profile)
     if validation is not None:
-        renew_popularity(model)
+        model.prior = model.prior_after(model.histories)
     if model.shown is not None:
         model.shown = None  # the next one takes much memory to make
         if model.scoring is not None and model.scoring.features is not None:

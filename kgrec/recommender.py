@@ -90,7 +90,8 @@ class KGRecommender(Answers):
         Parameters
         ----------
         graph : KnowledgeGraph, GraphStore or None
-            None builds it from the catalogue and triples of `train`; a store is read.
+            None builds it from the catalogue and triples of `train`; a store is read. Items that it lacks are
+            products without properties and edges.
         warm_start : bool
             Go on from the model as it is, fitted or loaded, where it knows the same nodes, users and items: for
             `config.warm_epochs` passes at most, by smaller steps, with the closed form's settings of then. Without

@@ -56,6 +56,19 @@ def test_where_times_do_not_tell_random_events_choose(shop: kgrec.Dataset) -> No
         assert held.validation.events.height == pytest.approx(80, abs=2)
 
 
+def test_events_of_one_moment_have_no_order(shop: kgrec.Dataset) -> None:
+    rec = kgrec.KGRecommender(CONFIG, device="cpu").fit(_with_times(shop, pl.lit(5)))
+    assert not rec.model_.histories.ordered
+
+
+def test_lists_of_users_whose_events_have_no_order_do_not_go_by_that_of_the_rows(shop: kgrec.Dataset) -> None:
+    untimed = _with_times(shop, pl.lit(None, pl.Int64))
+    model = kgrec.KGRecommender(CONFIG, device="cpu").fit(untimed).model_
+    events = untimed.interactions
+    there, back = (model.user_vectors(model.histories_of(rows, model.users)) for rows in (events, events.reverse()))
+    torch.testing.assert_close(there, back)
+
+
 def test_a_few_events_without_a_time_are_taken_for_the_oldest(shop: kgrec.Dataset) -> None:
     data = _with_times(shop, pl.when(pl.int_range(pl.len()) > 0).then(pl.col("timestamp")))
     held = own_validation(data, 3)

@@ -56,6 +56,25 @@ def test_recommender_on_a_checkerboard_ranks_the_own_colour_first(fitted: kgrec.
     assert ((user % 2) == (item % 2)).mean() > 0.9
 
 
+@pytest.mark.parametrize("products", [0, 8])
+def test_items_that_the_given_graph_lacks_are_ranked_too(split: kgrec.Split, products: int) -> None:
+    whole = kgrec.KnowledgeGraph.from_dataset(split.train)
+    brands = {"Brand": whole.nodes["Brand"]}
+    known = whole.nodes["Product"].head(products)
+    edges = {
+        kind: table.filter(pl.col("head_id").is_in(known["id"].implode()))
+        for kind, table in whole.edges.items()
+        if kind[1] == "HAS_BRAND"
+    }
+    graph = kgrec.KnowledgeGraph({**brands, "Product": known}, edges) if products else kgrec.KnowledgeGraph(brands, {})
+    config = dataclasses.replace(SMALL, epochs=4, patience=1)
+    recommender = kgrec.KGRecommender(config, device="cpu").fit(split.train, validation=split.validation, graph=graph)
+    model = recommender.model_
+    assert set(model.graph.nodes["Product"]["id"]) == set(ITEMS)
+    assert recommender.recommend(k=12, filter_seen=False)["item_id"].n_unique() == 12
+    assert recommender.explain("u00", "i10").text
+
+
 def test_recommender_on_a_checkerboard_beats_popularity(fitted: kgrec.KGRecommender, split: kgrec.Split) -> None:
     ours = fitted.evaluate(split.test, ks=(3,))
     theirs = ranking_metrics(Popularity(split.train).recommend_part(split.test, 3), split.test.interactions, ks=(3,))

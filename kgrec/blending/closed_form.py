@@ -206,7 +206,8 @@ def _choose_share(model: FittedModel, wanted: Wanted) -> float:
 
     found = ndcg_of_each(model, wanted, candidates)
     logger.info("validation ndcg@%d by share of the closed form: %s", K, found)
-    return max(found, key=lambda share: found[share])
+    default = model.config.item_share  # where nothing tells shares apart
+    return max(found, key=lambda share: (found[share], -abs(share - default)))
 
 
 def _to_unit_scale(weights: ItemWeights, histories: Histories) -> ItemWeights:

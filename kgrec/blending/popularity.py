@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kgrec.blending.wanted import K, Wanted, ndcg_of_each
 from kgrec.models.fitted import FittedModel
-from kgrec.models.popularity import Popularity, popularities
+from kgrec.models.popularity import popularities, prior_as_chosen
 from kgrec.tensors.sequences import Histories
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def add_popularity(model: FittedModel, wanted: Wanted | None, before: dict[str, 
         model.prior = _choose(model, wanted)
     elif before:
         model.about["popularity"] = before
-        model.prior = _as_before(model, before)
+        model.prior = prior_as_chosen(before, model.histories, len(model.items), model.device)
 
 
 def _choose(model: FittedModel, wanted: Wanted) -> Tensor | None:
@@ -47,17 +47,3 @@ def _choose(model: FittedModel, wanted: Wanted) -> Tensor | None:
     if share:
         model.about["popularity"]["half_life"] = found[name].half_life  # seconds
     return share * priors[name] if share else None
-
-
-def renew_popularity(model: FittedModel) -> None:
-    """Make the `prior` of a model that has one anew from the events that it knows by now, in place."""
-    if model.prior is not None:
-        model.prior = _as_before(model, model.about["popularity"])
-
-
-def _as_before(model: FittedModel, chosen: dict[str, Any]) -> Tensor | None:
-    """The popularity that was chosen before, of the events as they are now."""
-    if not chosen["share"]:
-        return None
-    popularity = Popularity.of(model.histories, len(model.items), chosen["half_life"])
-    return popularity.prior(chosen["share"], model.device)

@@ -175,15 +175,16 @@ def comes_after(later: pl.DataFrame, earlier: pl.DataFrame) -> bool:
     """Whether interactions follow those of the same user in another part, as most do unless a split ignores time.
 
     Of n events and one more in a random order, the one comes last in 1 / (n + 1) of the cases: the answer is yes where
-    the share that follows is closer to 1 than to that. Interactions without a time, and those of users that the other
-    part does not have, say nothing; where none says anything, the answer is yes too.
+    the share that follows is closer to 1 than to that. Interactions without a time, those at the moment of the last
+    one, and those of users that the other part does not have say nothing; where none says anything, the answer is yes
+    too.
     """
     timed = earlier.filter(pl.col(c.TIMESTAMP).is_not_null()).group_by(c.USER_ID)
     known = timed.agg(pl.col(c.TIMESTAMP).max().alias("last"), (1 / (pl.len() + 1)).alias("by_chance"))
-    both = later.filter(pl.col(c.TIMESTAMP).is_not_null()).join(known, on=c.USER_ID)
+    both = later.join(known, on=c.USER_ID).filter(pl.col(c.TIMESTAMP) != pl.col("last"))  # nor is a null
     if not both.height:
         return True
-    follows, by_chance = (both[c.TIMESTAMP] >= both["last"]).to_numpy().mean(), both["by_chance"].to_numpy().mean()
+    follows, by_chance = (both[c.TIMESTAMP] > both["last"]).to_numpy().mean(), both["by_chance"].to_numpy().mean()
     return bool(1 - follows < follows - by_chance)
 
 

@@ -34,8 +34,9 @@ class BehaviourEncoder(nn.Module):
     dropout : float
         Of the transformer's inputs and of what its blocks add; attention weights are not dropped (that would keep
         torch from its fused attention).
-    recency : float
-        Starting weight of an event for each step back, in (0, 1).
+    recency : float, optional
+        Starting weight of an event for each step back, in (0, 1). None: all events count alike, their order means
+        nothing.
     event_weights : mapping of event name to starting weight
     num_users : int
         Users with a vector of their own; 0 for none.
@@ -57,7 +58,7 @@ class BehaviourEncoder(nn.Module):
         layers: int,
         heads: int,
         dropout: float,
-        recency: float,
+        recency: float | None,
         event_weights: Mapping[str, float],
         num_users: int = 0,
         user_events: float = 0.0,
@@ -69,7 +70,7 @@ class BehaviourEncoder(nn.Module):
         self.profile = nn.Parameter(torch.zeros(num_profile_features, dim))
         weights = torch.tensor([event_weights.get(name, 1.0) for name in EVENT_NAMES])
         self.event_log_weight = nn.Parameter(weights.log())
-        self.recency_logit = nn.Parameter(torch.logit(torch.tensor(recency)))
+        self.recency_logit = None if recency is None else nn.Parameter(torch.logit(torch.tensor(recency)))
         self.interest = nn.Linear(dim, dim, bias=False)
         nn.init.eye_(self.interest.weight)
         self.newcomer = nn.Parameter(torch.randn(dim) * dim**-0.5)
@@ -118,6 +119,8 @@ class BehaviourEncoder(nn.Module):
 
     def _recent_mean(self, events: Tensor) -> Tensor:
         """Sum over the events up to each place, `recency ** steps back` as weight; its length does not matter."""
+        if self.recency_logit is None:
+            return events.cumsum(dim=1)
         steps = torch.arange(events.shape[1], device=events.device)
         back = steps[:, None] - steps[None, :]
         decay = torch.sigmoid(self.recency_logit) ** back.clamp(min=0)

@@ -9,6 +9,7 @@ import polars as pl
 
 from kgrec.errors import GraphError, raise_faults
 from kgrec.graph.knowledge_graph import HEAD_ID, ID, TAIL_ID, KnowledgeGraph
+from kgrec.graph.schema.types import PRODUCT
 
 Key = TypeVar("Key", str, tuple[str, str, str])
 
@@ -32,6 +33,15 @@ def merge_graphs(graph: KnowledgeGraph, more: KnowledgeGraph, *, newer: bool = F
     edges = _merged(graph.edges, more.edges, [HEAD_ID, TAIL_ID], faults, newer=newer)
     raise_faults(GraphError, "merging two graphs", faults)
     return KnowledgeGraph(nodes, edges)
+
+
+def with_products(graph: KnowledgeGraph, ids: pl.Series) -> KnowledgeGraph:
+    """The graph with a product for each of these ids; those that it lacks have no property and no edge."""
+    products = graph.nodes.get(PRODUCT)
+    lacking = ids if products is None else ids.filter(~ids.is_in(products[ID].implode()))
+    if not len(lacking):
+        return graph
+    return merge_graphs(graph, KnowledgeGraph({PRODUCT: lacking.alias(ID).to_frame()}, {}))
 
 
 def _merged(

@@ -16,7 +16,7 @@ from kgrec.data.splitting import liked
 from kgrec.graph.build import PRODUCT
 from kgrec.graph.knowledge_graph import ID, KnowledgeGraph
 from kgrec.models.closed_form import ItemWeights
-from kgrec.models.popularity import Popularity
+from kgrec.models.popularity import Popularity, prior_as_chosen
 from kgrec.models.propagation import Propagation
 from kgrec.models.repeats import RepeatWeights
 from kgrec.models.serving import ItemVectors, ServingNetwork
@@ -96,6 +96,19 @@ class FittedModel:
         histories = build_histories(interactions_of(events), users, self.items, self.users)
         profile = profile_rows(self.profile, self.users.index(users.ids))
         return replace(histories, ordered=self.histories.ordered, profile=profile)
+
+    def prior_after(self, histories: Histories) -> Tensor | None:
+        """The `prior` as it is after the events of these histories, of everyone, and no others."""
+        if self.prior is None:
+            return None
+        return prior_as_chosen(self.about["popularity"], histories, len(self.items), self.device)
+
+    def as_after(self, events: pl.DataFrame) -> FittedModel:
+        """The model as it ranks after these events and no others: what is popular follows from them."""
+        if self.prior is None:
+            return self
+        everyone = Vocabulary(events[c.USER_ID].unique(maintain_order=True))
+        return replace(self, prior=self.prior_after(self.histories_of(events, everyone)))
 
     @property
     def profile(self) -> np.ndarray:

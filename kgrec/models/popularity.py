@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,6 +63,15 @@ class Popularity:
         """What is added to scores, float32, shape (num_items,): the logarithm times `share`; None as there."""
         logarithm = self.logarithm()
         return None if logarithm is None else share * torch.from_numpy(logarithm).to(device)
+
+
+def prior_as_chosen(
+    chosen: dict[str, Any], histories: Histories, num_items: int, device: torch.device
+) -> Tensor | None:
+    """What is added to scores after the events of histories, by the `half_life` and `share` chosen before."""
+    if not chosen["share"]:
+        return None
+    return Popularity.of(histories, num_items, chosen["half_life"]).prior(chosen["share"], device)
 
 
 def popularities(histories: Histories, num_items: int) -> dict[str, Popularity]:

@@ -33,14 +33,14 @@ class UserSide:
 
 
 def behaviour_encoder(config: RecommenderConfig, users: UserSide) -> BehaviourEncoder:
-    """The behaviour encoder that a configuration asks for; where the order means nothing it has no transformer."""
+    """The behaviour encoder that a configuration asks for; where the order means nothing, it reads none."""
     return BehaviourEncoder(
         config.embedding_dim,
         length=max(config.history_length, 2),  # the shortest window that a training step reads
         layers=config.sequence_layers if config.use_sequence and users.ordered else 0,
         heads=config.sequence_heads,
         dropout=config.dropout,
-        recency=config.recency,
+        recency=config.recency if users.ordered else None,
         event_weights=config.event_weights,
         num_users=users.num_users if config.use_user_vectors else 0,
         user_events=config.user_events,
@@ -63,7 +63,7 @@ def serving_network(
     RuntimeError
         If the weights are not those of such a network.
     """
-    reads_order = any(name.startswith("behaviour.transformer") for name in state)
+    reads_order = "behaviour.recency_logit" in state
     users = UserSide(len(state["behaviour.own"]), num_profile_features, reads_order)
     with torch.device("meta"):
         network = ServingNetwork(config, num_items, users)

@@ -84,7 +84,7 @@ class PairFeatures:
         state = state.reshape(-1)
         before = _Before.of(histories, keys[0], keys[1], self.model.config.history_length)
         item = pairs.item_index
-        columns = self._ranker(before, histories, keys, state, item)
+        columns = self._ranker(before, past, keys, state, item)
         columns["events of the item"] = np.log1p(counts[item]) - np.log1p(counts.mean())  # which grow with time
         columns["events of the user"] = np.log1p(pairs.place)
         columns[SINCE] = _log_since(before.last_time[state], pairs.timestamp)
@@ -96,19 +96,17 @@ class PairFeatures:
         columns |= self._shown(pairs, columns)
         return {name: np.asarray(values, dtype=np.float32) for name, values in columns.items()}
 
-    def _ranker(
-        self, before: _Before, histories: Histories, keys: np.ndarray, state: np.ndarray, item: np.ndarray
-    ) -> Columns:
+    def _ranker(self, before: _Before, past: Past, keys: np.ndarray, state: np.ndarray, item: np.ndarray) -> Columns:
         """What the ranker makes of the pairs."""
-        model = self.model
+        model, histories = self.model, past.histories
         rows, target = (torch.from_numpy(index).to(model.device) for index in (state, item))
         is_known = histories is model.histories and bool((keys[1] == histories.lengths[keys[0]]).all())
         vectors = model.known_user_vectors(keys[0]) if is_known else model.vectors_after(histories, *keys)
         user = vectors[rows]
         cosine = (user * model.vectors.target[target]).sum(dim=-1)
         bias = model.vectors.bias
-        if model.prior is not None:  # which grows with the events of all items
-            bias = bias + (model.prior - model.prior.mean())
+        if past.prior is not None:  # which grows with the events of all items
+            bias = bias + (past.prior - past.prior.mean())
         found = {
             "cosine": cosine.cpu().numpy(),
             "liked by all": bias[target].cpu().numpy(),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from torch import Tensor
 
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
@@ -27,16 +28,19 @@ class Past:
         Events of each item.
     shown : Shown or None
         What the model's users were shown and clicked.
+    prior : Tensor or None
+        The model's, by the same events.
     """
 
     histories: Histories
     counts: np.ndarray
     shown: Shown | None
+    prior: Tensor | None
 
     @classmethod
     def of(cls, model: FittedModel) -> Past:
         """All that a model knows."""
-        return cls(model.histories, model.histories.item_counts(len(model.items)), model.shown)
+        return cls(model.histories, model.histories.item_counts(len(model.items)), model.shown, model.prior)
 
     @classmethod
     def of_events(cls, model: FittedModel, events: pl.DataFrame, histories: Histories) -> Past:
@@ -44,7 +48,7 @@ class Past:
         index = model.items.index(interactions_of(events)[c.ITEM_ID])
         counts = np.bincount(index[index >= 0], minlength=len(model.items))
         shown = None if model.shown is None else build_shown(events, model.users, model.items)
-        return cls(histories, counts, shown)
+        return cls(histories, counts, shown, model.as_after(events).prior)
 
 
 def histories_through(model: FittedModel, before: pl.DataFrame, part: Dataset, users: Vocabulary) -> Histories:

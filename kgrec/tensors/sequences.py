@@ -31,7 +31,7 @@ class Histories:
     timestamp : int64, shape (num_events,)
         UTC epoch seconds; the least int64 where unknown.
     ordered : bool
-        Whether the order means something: some event has a timestamp.
+        Whether the order means something: two events have different timestamps.
     user : int64, shape (num_users,), optional
         Place of each user among those that a model knows, -1 for one it does not know; None: it knows none.
     profile : int64, shape (num_users, num_columns), optional
@@ -129,7 +129,7 @@ def build_histories(
     user_index, item_index, timestamp, event = (array[known] for array in (user_index, item_index, timestamp, event))
     order = np.lexsort((timestamp, user_index))  # stable: the last key is the first to count
     start = np.concatenate([[0], np.cumsum(np.bincount(user_index, minlength=len(users)))])
-    ordered = bool((timestamp > lowest).any())
+    ordered = len(np.unique(timestamp[timestamp > lowest])) > 1
     user = np.arange(len(users)) if model_users is None else model_users.index(users.ids)
     return Histories(start, item_index[order], event[order], timestamp[order], ordered, user)
 

@@ -28,7 +28,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import kgrec
-from kgrec.blending.popularity import renew_popularity
 from kgrec.data import columns as c
 from kgrec.evaluating import part_pairs
 from kgrec.evaluation.click_metrics import click_metrics
@@ -86,12 +85,8 @@ def measure(recommender: kgrec.KGRecommender, split: kgrec.Split, oracle: dict[s
 
 def simple_models(model: FittedModel, split: kgrec.Split) -> dict[str, dict[str, float]]:
     """Those fitted to the pairs of validation."""
-    features, known = PairFeatures.of(model), model.histories
-    model.histories = model.histories_of(split.validation.history, model.users)  # else what is popular tells the labels
-    renew_popularity(model)
+    features = PairFeatures.of(model)
     seen, seen_columns = pairs_of(model, features, split.validation)
-    model.histories = known
-    renew_popularity(model)
     asked, asked_columns = pairs_of(model, features, split.test)
     table, wanted = (np.nan_to_num(np.stack(list(part.values()), axis=1)) for part in (seen_columns, asked_columns))
     popular = list(seen_columns).index("events of the item")

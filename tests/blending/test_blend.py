@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from polars.testing import assert_frame_equal
 
 import kgrec
 from kgrec.blending import closed_form
-from kgrec.blending.popularity import renew_popularity
+from kgrec.models.popularity import Popularity
 from tests.tiny import SMALL, checkerboard
 
 
@@ -39,8 +40,6 @@ def test_fit_with_early_stopping_takes_the_share_that_ranks_validation_best(spli
     recommender = fit(split, patience=1)
     model = recommender.model_
     chosen = model.item_share
-    model.histories = model.histories_of(split.train.events, model.users)  # as it was when it chose
-    renew_popularity(model)
     found = {}
     for share in closed_form.SHARES:
         model.item_share = share
@@ -76,11 +75,45 @@ def without_recency(settings: str) -> str:
     return re.sub(r"\brecency=[\d.]+", "", settings, count=1)
 
 
-def test_the_recency_of_the_scores_and_that_of_the_fit_are_two_settings(split: kgrec.Split) -> None:
-    model = fit(split, patience=1).model_
-    assert model.item_weights is not None
-    assert model.item_weights.recency == model.about["closed_form"]["recency"]
-    assert {"recency", "fit_recency"} <= set(model.about["closed_form"])
+def test_the_recency_of_the_scores_and_that_of_the_fit_are_two_settings(
+    split: kgrec.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closed_form, "STEPS", ())
+    weights = {}
+    for recency, fit_recency in ((0.9, 0.5), (0.5, 0.5), (0.5, 0.9)):
+        monkeypatch.setattr(closed_form, "FIRST", closed_form.Settings(recency, fit_recency))
+        found = fit(split, patience=1).model_.item_weights
+        assert found is not None
+        assert found.recency == recency
+        weights[recency, fit_recency] = found.matrix.toarray() / np.abs(found.matrix.toarray()).max()
+    np.testing.assert_allclose(weights[0.9, 0.5], weights[0.5, 0.5], atol=1e-6)
+    assert np.abs(weights[0.5, 0.9] - weights[0.5, 0.5]).max() > 0.01
+
+
+def test_where_validation_tells_no_share_from_another_that_of_the_settings_holds(
+    split: kgrec.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = sorted(closed_form.SHARES)
+    monkeypatch.setattr(closed_form, "ndcg_of_each", lambda *_, **__: dict.fromkeys(shares, 0.0))
+    assert fit(split, patience=1, item_share=shares[2]).model_.item_share == shares[2]
+
+
+def test_what_is_popular_in_a_part_does_not_tell_how_the_part_is_ranked(split: kgrec.Split) -> None:
+    recommender = fit(split, patience=1)
+    model = recommender.model_
+    model.about["popularity"] = {"of": "all", "share": 3.0, "half_life": None}
+    model.prior = Popularity.of(model.histories, 12, None).prior(3.0, model.device)
+    before = model.histories_of(split.train.events, model.users)
+    prior = Popularity.of(before, 12, None).prior(3.0, model.device)
+    assert model.prior is not None
+    assert prior is not None
+    assert not torch.equal(model.prior, prior)
+    assert torch.equal(model.as_after(split.validation.history).prior, prior)
+    assert torch.equal(model.as_after(split.test.history).prior, model.prior)
+    lists, metrics = recommender.recommend_part(split.validation), recommender.evaluate(split.validation)
+    model.histories, model.prior = before, prior  # knows nothing of the part
+    assert_frame_equal(recommender.recommend_part(split.validation), lists)
+    assert recommender.evaluate(split.validation) == metrics
 
 
 def test_popularity_counts_only_where_it_ranks_validation_better(split: kgrec.Split) -> None:

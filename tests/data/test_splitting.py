@@ -384,6 +384,20 @@ def test_comes_after_tells_a_split_by_time_from_one_that_ignores_it() -> None:
     assert comes_after(no_times, split.train.interactions)
 
 
+def test_comes_after_learns_nothing_from_events_of_one_day() -> None:
+    rng = np.random.default_rng(0)
+    day = np.repeat(rng.integers(0, 100, 30), 20)
+    day += np.tile(np.arange(20) >= 16, 30)  # most events of a user are of one day, the last four of the next
+    rows = {
+        "user_id": np.repeat([f"u{user}" for user in range(30)], 20),
+        "item_id": [f"i{place}" for place in range(600)],
+        "timestamp": 1_600_000_000 + 86_400 * day,
+    }
+    shop = Dataset(items={"item_id": rows["item_id"]}, events=pl.DataFrame(rows))
+    split = shop.split("random")
+    assert not comes_after(split.validation.interactions, split.train.interactions)
+
+
 def test_a_split_can_be_pickled_before_and_after_the_history_is_asked_for() -> None:
     split = dataset(*((user, item, time) for time, (user, item) in enumerate(zip("uuuvvv", "abcabc", strict=True))))
     parts = split.split("leave_last_out")

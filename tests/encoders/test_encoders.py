@@ -126,6 +126,14 @@ def test_behaviour_without_transformer_is_the_weighted_mean() -> None:
     torch.testing.assert_close(user, expected)
 
 
+def test_behaviour_without_recency_counts_all_events_alike() -> None:
+    plain = {"length": 5, "layers": 0, "heads": 2, "dropout": 0.0, "event_weights": {}}
+    encoder = BehaviourEncoder(8, **plain, recency=None).eval()
+    there, back = encoder(torch.eye(8)[:3], _batch([[0, 1, 2], [2, 1, 0]]))
+    torch.testing.assert_close(there[3], back[3])
+    torch.testing.assert_close(there[3], torch.nn.functional.normalize(torch.eye(8)[:3].sum(0), dim=0))
+
+
 def test_behaviour_of_an_empty_history_is_the_newcomer() -> None:
     encoder = _encoder(0)
     user = encoder(torch.eye(8), _batch([[-1]]))[0, 0]
