@@ -34,7 +34,7 @@ class LightGCN(Ranker):
         Of Adam; `penalty` weighs the squared norms of a batch's free vectors.
 
     Source: He et al. 2020, eqs. 3 and 15. Differs: a user without train events is the sum of the items of the
-    history.
+    history; negatives are drawn from all items, the user's own too.
     """
 
     def __init__(
