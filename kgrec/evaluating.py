@@ -36,12 +36,12 @@ def part_metrics(
     if not wanted.height:
         raise DataError("evaluate: the part has no interaction")
     users = wanted[c.USER_ID].unique(maintain_order=True)
-    before = _before(model, part, users)
+    model, before = _as_before(model, part), _before(model, part, users)
     if filter_seen:
         _warn_of_known(model, wanted, users, before)
-    lists = model_lists(_as_before(model, part), users, before, max(ks), filter_seen=filter_seen)
+    lists = model_lists(model, users, before, max(ks), filter_seen=filter_seen)
     metrics = ranking_metrics(lists, wanted, ks=ks, num_items=len(model.items))
-    return {**metrics, **part_click_metrics(model, part, seed)}
+    return {**metrics, **_click_metrics(model, part, seed)}
 
 
 def part_lists(model: FittedModel, part: Dataset, k: int, *, filter_seen: bool = True) -> pl.DataFrame:
@@ -80,28 +80,37 @@ def _warn_of_known(model: FittedModel, wanted: pl.DataFrame, users: pl.Series, b
 
 def part_click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str, float]:
     """The click metrics among `part_metrics`; none where the model knows no user or no item of any pair."""
-    clicked, probability = _part_clicks(model, part, seed)
+    return _click_metrics(_as_before(model, part), part, seed)
+
+
+def _click_metrics(model: FittedModel, part: Dataset, seed: int) -> dict[str, float]:
+    """Those of a model as it was before the part."""
+    clicked, probability = _clicks(model, part, seed)
     return click_metrics(clicked, probability, model.config.negative_rate) if len(clicked) else {}
 
 
 def part_reliability(model: FittedModel, part: Dataset, seed: int) -> pl.DataFrame:
     """Click probabilities beside the clicks; see `KGRecommender.reliability`."""
-    return reliability_curve(*_part_clicks(model, part, seed), model.config.negative_rate)
+    return reliability_curve(*_clicks(_as_before(model, part), part, seed), model.config.negative_rate)
 
 
-def _part_clicks(model: FittedModel, part: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and probabilities of the pairs of a part."""
-    labelled, past = part_pairs(model, part, seed)
+def _clicks(model: FittedModel, part: Dataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities of the pairs of a part, by a model as it was before the part."""
+    labelled, past = _pairs(model, part, seed)
     return labelled.clicked, probabilities(model, labelled.pairs, past)[c.CLICK_PROBABILITY]
 
 
 def part_pairs(model: FittedModel, part: Dataset, seed: int) -> tuple[LabelledPairs, Past]:
     """The labelled pairs of a part, and what came before it; of the histories, those of the part's users."""
+    return _pairs(_as_before(model, part), part, seed)
+
+
+def _pairs(model: FittedModel, part: Dataset, seed: int) -> tuple[LabelledPairs, Past]:
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"evaluate"]))
     users = Vocabulary(part.events[c.USER_ID].unique(maintain_order=True))
     if part.history is None:
         past = replace(Past.of(model), histories=_before(model, part, users.ids))
     else:
         histories = histories_through(model, part.history, part, users)
-        past = Past.of_events(model, part.history, histories)
+        past = Past.after(model, part.history, histories)
     return labelled_pairs(part, past.histories, users, model.items, draws), past

@@ -12,7 +12,6 @@ from torch import Tensor
 from kgrec.baselines.ranker import Ranker
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
-from kgrec.models.fitted import interactions_of
 from kgrec.tensors.sequences import Histories
 
 
@@ -21,17 +20,14 @@ class Popularity(Ranker):
 
     def __init__(self, train: Dataset) -> None:
         super().__init__(train)
-        self.counts = self._counts(train.interactions)
+        self.counts = torch.from_numpy(np.asarray(self.liked.sum(axis=0)).ravel())
 
     def scores(self, histories: Histories) -> Tensor:
         return self.counts.repeat(histories.num_users, 1)
 
-    def recommend_part(self, part: Dataset, k: int = 10) -> pl.DataFrame:
+    def after(self, interactions: pl.DataFrame) -> Popularity:
         known = copy.copy(self)
-        if part.history is not None:
-            known.counts = self._counts(interactions_of(part.history))
-        return super(Popularity, known).recommend_part(part, k)
-
-    def _counts(self, interactions: pl.DataFrame) -> Tensor:
         index = self.items.index(interactions.select(c.USER_ID, c.ITEM_ID).unique()[c.ITEM_ID])
-        return torch.from_numpy(np.bincount(index[index >= 0], minlength=len(self.items)).astype(np.float32))
+        counts = np.bincount(index[index >= 0], minlength=len(self.items))
+        known.counts = torch.from_numpy(counts.astype(np.float32))
+        return known

@@ -67,10 +67,15 @@ class Ranker(ABC):
         check_whole(1, k=k)
         users = part.interactions[c.USER_ID].unique(maintain_order=True)
         history = part.events.clear() if part.history is None else interactions_of(part.history)
+        ranker = self if part.history is None else self.after(history)
         histories = build_histories(history, Vocabulary(users), self.items, self.users)
         return ranked_lists(
-            lambda begin, end: self.scores(histories.take(np.arange(begin, end))), users, self.items, histories, k
+            lambda begin, end: ranker.scores(histories.take(np.arange(begin, end))), users, self.items, histories, k
         )
+
+    def after(self, interactions: pl.DataFrame) -> Ranker:  # noqa: ARG002
+        """The ranker as it is after these interactions of everyone, where it follows more than the users' own."""
+        return self
 
     def ndcg(self, part: Dataset) -> float:
         """NDCG@K on a part."""

@@ -43,12 +43,18 @@ class Past:
         return cls(model.histories, model.histories.item_counts(len(model.items)), model.shown, model.prior)
 
     @classmethod
-    def of_events(cls, model: FittedModel, events: pl.DataFrame, histories: Histories) -> Past:
-        """Some events and no others, beside the histories of the pairs' users."""
+    def after(cls, model: FittedModel, events: pl.DataFrame, histories: Histories) -> Past:
+        """Some events and no others, beside the histories of the pairs' users.
+
+        Parameters
+        ----------
+        model : FittedModel
+            As it ranks after these events (`FittedModel.as_after`).
+        """
         index = model.items.index(interactions_of(events)[c.ITEM_ID])
         counts = np.bincount(index[index >= 0], minlength=len(model.items))
         shown = None if model.shown is None else build_shown(events, model.users, model.items)
-        return cls(histories, counts, shown, model.as_after(events).prior)
+        return cls(histories, counts, shown, model.prior)
 
 
 def histories_through(model: FittedModel, before: pl.DataFrame, part: Dataset, users: Vocabulary) -> Histories:

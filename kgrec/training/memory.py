@@ -31,15 +31,15 @@ class FreedMemory:
     """
 
     def __init__(self, most: int = MOST) -> None:
-        self.most, self.least = most, _resident()
+        self.most, self.least = most, resident_bytes()
 
     def after_step(self) -> None:
         """Look, and hand back where it is time."""
-        now = _resident()
+        now = resident_bytes()
         self.least = min(self.least, now)
         if now - self.least > self.most:
             return_freed_memory()
-            self.least = _resident()
+            self.least = resident_bytes()
 
 
 @functools.cache
@@ -47,7 +47,7 @@ def _is_glibc() -> bool:
     return sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim")
 
 
-def _resident() -> int:
+def resident_bytes() -> int:
     """Bytes of memory that this process holds beside pages of files, where its C library is glibc; else 0."""
     if not _is_glibc():
         return 0

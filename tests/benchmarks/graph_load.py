@@ -34,7 +34,7 @@ import neo4j
 from kgrec.graph.knowledge_graph import EdgeType, KnowledgeGraph
 from kgrec.graph.schema.constraints import quote
 from kgrec.graph.store import GraphStore, open_graph
-from kgrec.training.memory import return_freed_memory
+from kgrec.training.memory import resident_bytes, return_freed_memory
 from tests.neo4j_server import Neo4jServer
 
 BATCH = 5000
@@ -122,11 +122,11 @@ def measured() -> Iterator[Phase]:
     phase, stop = Phase(), threading.Event()
     gc.collect()
     return_freed_memory()  # else memory freed earlier would hide a rise
-    start_memory, peak = _resident_bytes(), [0]
+    start_memory, peak = resident_bytes(), [0]
 
     def watch() -> None:
         while not stop.wait(0.02):
-            peak[0] = max(peak[0], _resident_bytes())
+            peak[0] = max(peak[0], resident_bytes())
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -135,14 +135,7 @@ def measured() -> Iterator[Phase]:
     phase.seconds, phase.cpu = time.perf_counter() - start, time.process_time() - cpu
     stop.set()
     watcher.join()
-    phase.memory = max(0, max(peak[0], _resident_bytes()) - start_memory)
-
-
-def _resident_bytes() -> int:
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:  # not Linux
-        return 0
+    phase.memory = max(0, max(peak[0], resident_bytes()) - start_memory)
 
 
 @dataclass

@@ -80,6 +80,12 @@ def sparse(data: Path) -> kgrec.Split:
     return _cut(shop, few, columns=["item_id", "category"]).split("leave_last_out")
 
 
+def no_order(data: Path) -> kgrec.Split:
+    """Sparse without times and text: Beauty's users and items, each item with a brand and a category."""
+    shop = kgrec.read_dataset(data / "amazon-beauty")
+    return _cut(shop, shop.interactions.drop("timestamp"), columns=["item_id", "brand", "category"]).split("random")
+
+
 def attributes_only(data: Path) -> kgrec.Split:
     """Twenty thousand items with brand, category and attributes, and no text."""
     shop = _journey(data)
@@ -98,7 +104,9 @@ def _cut(
     columns: list[str] | None = None,
 ) -> kgrec.Dataset:
     """The first event of each user with each item; the items that have one, of them some columns."""
-    events = (shop.interactions if events is None else events).sort("timestamp", maintain_order=True)
+    events = shop.interactions if events is None else events
+    if "timestamp" in events.columns:
+        events = events.sort("timestamp", maintain_order=True)
     events = events.unique(["user_id", "item_id"], keep="first", maintain_order=True)
     if items is not None:
         events = events.filter(pl.col("item_id").is_in(items.implode()))
@@ -110,6 +118,7 @@ SHOPS: dict[str, Callable[[Path], kgrec.Split]] = {
     "dense": dense,
     "rich-graph": rich_graph,
     "sparse": sparse,
+    "no-order": no_order,
     "attributes-only": attributes_only,
 }
 
