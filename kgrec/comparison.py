@@ -240,7 +240,7 @@ def _train(name: str, split: Split, config: RecommenderConfig, seed: int | None)
         case "EASE":
             return EASE(split.train, split.validation)
         case "EASE with text and graph":
-            return EASE(split.train, split.validation, side=True)
+            return EASE(split.train, split.validation, side=config)
         case "LightGCN":
             return LightGCN(split.train, split.validation, seed=seed or 0)
     change = {} if name == FUSED else ABLATIONS[name]

@@ -27,17 +27,19 @@ class EASE(Ranker):
     train : Dataset
     validation : Dataset, optional
         Chooses penalty and weights of the side information, one after the other; None: those of `START`.
-    side : bool
-        Give the items' text vectors and their shared neighbours in the graph as further rows of X.
+    side : RecommenderConfig, optional
+        Gives the items' text vectors and their shared neighbours in the graph as further rows of X, read as it says.
 
     Source: Steck 2019, eq. 8; with side information Jeunen et al. 2020 (CEASE), eq. 4.
     """
 
-    def __init__(self, train: Dataset, validation: Dataset | None = None, *, side: bool = False) -> None:
+    def __init__(
+        self, train: Dataset, validation: Dataset | None = None, *, side: RecommenderConfig | None = None
+    ) -> None:
         super().__init__(train)
         validation = that_tells(validation)
         events = torch.from_numpy((self.liked.T @ self.liked).toarray())
-        products = _side_products(train, self.items) if side else {}
+        products = {} if side is None else _side_products(train, self.items, side)
 
         def fit(settings: dict[str, float]) -> Tensor:
             rows = events.clone()
@@ -60,8 +62,8 @@ class EASE(Ranker):
         return torch.from_numpy(rows @ self.weights.numpy())
 
 
-def _side_products(train: Dataset, items: Vocabulary) -> dict[str, Tensor]:
+def _side_products(train: Dataset, items: Vocabulary, config: RecommenderConfig) -> dict[str, Tensor]:
     """Inner products of the items by text and by graph, where they have any."""
-    data, every = catalogue_data(train, items, RecommenderConfig()), np.arange(len(items))
+    data, every = catalogue_data(train, items, config), np.arange(len(items))
     products = {"text": text_products(data, every), "graph": graph_products(data, every)}
     return {name: part for name, part in products.items() if part is not None}

@@ -18,6 +18,7 @@ from kgrec.tensors.sparse import Adjacency, csr_tensor, sparse_product
 
 BATCH = 2048
 LEAST_EPOCHS, LEAST_STEPS = 5, 50  # between two looks at validation
+REDRAWS = 10  # of negatives that are the user's own
 PATIENCE = 10  # looks without a gain until the end
 
 
@@ -33,8 +34,7 @@ class LightGCN(Ranker):
     learning_rate, penalty : float
         Of Adam; `penalty` weighs the squared norms of a batch's free vectors.
 
-    Source: He et al. 2020, eqs. 3 and 15. Differs: a user without train events is the sum of the items of the
-    history; negatives are drawn from all items, the user's own too.
+    Source: He et al. 2020, eqs. 3 and 15. Differs: a user without train events is the sum of the items of the history.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class LightGCN(Ranker):
             order = draws.permutation(len(coo.row))
             for batch in np.split(order, range(BATCH, len(order), BATCH)):
                 user, item = coo.row[batch].astype(np.int64), coo.col[batch].astype(np.int64)
-                other = draws.integers(0, len(self.items), len(batch))
+                other = self._drawn(user, draws)
                 optimizer.zero_grad()
                 self._loss(user, item, other, penalty).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -79,6 +79,16 @@ class LightGCN(Ranker):
                 break
         self.free = self.free if validation is None else kept
         self._propagate()
+
+    def _drawn(self, user: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+        """An item for each user that is none of the user's own; some item for those who have (all but) all of them."""
+        other = draws.integers(0, len(self.items), len(user))
+        for _ in range(REDRAWS):
+            own = np.flatnonzero(np.asarray(self.liked[user, other]).ravel())
+            if not len(own):
+                break
+            other[own] = draws.integers(0, len(self.items), len(own))
+        return other
 
     def _loss(self, user: np.ndarray, item: np.ndarray, other: np.ndarray, penalty: float) -> Tensor:
         index = [torch.from_numpy(part) for part in (user, item + len(self.users), other + len(self.users))]

@@ -33,11 +33,17 @@ def test_ease_with_text_and_graph_knows_items_without_events(split: kgrec.Split)
     without = split.train.interactions["item_id"].unique().sort()[:-1]  # i11 is liked by nobody
     events = split.train.interactions.filter(pl.col("item_id").is_in(without.implode()))
     train = kgrec.Dataset(items=split.train.items, events=events)
-    plain, side = EASE(train), EASE(train, side=True)
+    plain, side = EASE(train), EASE(train, side=kgrec.RecommenderConfig())
     cold = plain.items.index(["i11"])[0]
     assert not plain.weights[:, cold].any()
     liked = side.items.index(["i01", "i09"])  # same brand; i09 is also in the same category
     assert side.weights[liked[1], cold] > side.weights[liked[0], cold] > 0
+
+
+def test_ease_reads_texts_and_graph_as_the_configuration_says(split: kgrec.Split) -> None:
+    sides = {text: EASE(split.train, side=kgrec.RecommenderConfig(use_text=text)) for text in (True, False)}
+    assert set(sides[True].settings) == {"penalty", "text", "graph"}
+    assert set(sides[False].settings) == {"penalty", "graph"}
 
 
 def test_ease_takes_the_settings_that_rank_validation_best(split: kgrec.Split) -> None:
@@ -56,6 +62,24 @@ def test_lightgcn_smooths_as_the_dense_matrix_does(split: kgrec.Split) -> None:
     free = model.free.detach().numpy()
     expected = (free + operator @ free + operator @ operator @ free) / 3
     assert_allclose(np.vstack([model.user_emb, model.item_emb]), expected, atol=1e-5)
+
+
+def test_lightgcn_takes_no_item_of_a_user_for_a_negative(split: kgrec.Split) -> None:
+    model = LightGCN(split.train, epochs=1)
+    user = np.arange(len(model.users)).repeat(50)
+    other = model._drawn(user, np.random.default_rng(0))
+    assert not model.liked[user, other].any()
+    not_liked = model.liked.toarray() == 0
+    drawn = np.zeros(not_liked.shape, dtype=bool)
+    drawn[user, other] = True
+    assert drawn[not_liked].mean() > 0.95
+
+
+def test_lightgcn_of_users_who_like_everything_trains() -> None:
+    events = [{"user_id": user, "item_id": item} for user in "abc" for item in "xy"]
+    assert torch.isfinite(
+        LightGCN(kgrec.Dataset(items=[{"item_id": i} for i in "xy"], events=events), epochs=2).item_emb
+    ).all()
 
 
 def test_lightgcn_same_seed_gives_the_same_vectors(split: kgrec.Split) -> None:
