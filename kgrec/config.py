@@ -68,7 +68,9 @@ class RecommenderConfig:
     num_layers: int = _setting(1, "rounds of propagation over the graph", 0, 8)
 
     use_sequence: bool = _setting(True, "encode the order of a user's events with a causal transformer")
-    history_length: int = _setting(50, "most recent events of a user that are read", 1, 2048)
+    history_length: int = _setting(
+        50, "most recent events of a user that are read; only in training where their order means nothing", 1, 2048
+    )
     sequence_layers: int = _setting(2, "layers of the causal transformer", 1, 12)
     sequence_heads: int = _setting(2, "attention heads of the causal transformer", 1, 32)
     recency: float = _setting(0.7, "starting weight of an event for each step back; learned from there", 0.01, 0.99)

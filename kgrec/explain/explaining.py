@@ -26,7 +26,7 @@ MEASURED_PATHS = 32  # at most; those chosen from whose ends count most by thems
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """An item of the recent history: places of all its events in the history, and the latest of them."""
+    """An item of the history as it is read: places of all its events in the history, and the latest of them."""
 
     item: int
     item_id: str
@@ -117,12 +117,12 @@ class Explainer:
 
     def without_texts(self, asked: ItemScore) -> Change:
         """The vectors of the item and of the history without what their texts gave them."""
-        read = {asked.item, *asked.history.item_index[-self.model.config.history_length :].tolist()}
+        read = {asked.item, *asked.history.item_index[-self.model.events_read :].tolist()}
         return Change(fused={one: self.without.fused_without(one, text=True) for one in sorted(read)})
 
     def _seen(self, asked: ItemScore) -> list[_Seen]:
-        """The items among the user's last events, the most recent first; the one asked about whenever it came."""
-        history, recent = asked.history, asked.num_events - self.model.config.history_length
+        """The items among the events that are read, the most recent first; the one asked about whenever it came."""
+        history, recent = asked.history, asked.num_events - self.model.events_read
         events: dict[int, list[int]] = {}
         for place in range(asked.num_events - 1, -1, -1):
             one = int(history.item_index[place])

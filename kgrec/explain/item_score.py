@@ -16,7 +16,7 @@ from kgrec.models.repeats import Pairs
 from kgrec.models.serving import ItemVectors
 from kgrec.tensors.sequences import Batch, Histories
 
-AT_ONCE = 64  # changes
+AT_ONCE, EVENTS_AT_ONCE = 64, 16_384  # changes, events of all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class ItemScore:
 
     def of(self, changes: Sequence[Change]) -> np.ndarray:
         """The score under each change, shape (num_changes,), float64; it equals that of `FittedModel.scores`."""
-        parts = [self._some(changes[begin : begin + AT_ONCE]) for begin in range(0, len(changes), AT_ONCE)]
+        size = max(1, min(AT_ONCE, EVENTS_AT_ONCE // max(1, min(self.num_events, self.model.events_read))))
+        parts = [self._some(changes[begin : begin + size]) for begin in range(0, len(changes), size)]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     @property
@@ -131,7 +132,7 @@ class ItemScore:
         """The histories as they would be, the items renumbered to the rows of a table of vectors made for them."""
         items, place = np.unique(self.history.item_index, return_inverse=True)
         tables = [self.model.vectors.source[torch.from_numpy(items).to(self.model.device)]]
-        last = kept[:, ::-1].cumsum(axis=1)[:, ::-1] <= self.model.config.history_length  # of those kept
+        last = kept[:, ::-1].cumsum(axis=1)[:, ::-1] <= self.model.events_read  # of those kept
         lines = [np.flatnonzero(row) for row in kept & last]
         width = max(1, *(len(line) for line in lines))
         item_index, event_index = np.full((2, len(changes), width), -1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from kgrec.scoring.model import ScoringModule
     from kgrec.search.searcher import Searcher
     from kgrec.search.settings import SearchSettings
+
+BATCH_ON_CPU = 256  # histories: what a layer makes of them stays in the cache
+LONG = 64  # events of a history from which on fewer make up a batch
 
 
 @dataclass(slots=True)
@@ -116,6 +121,11 @@ class FittedModel:
         assert self.histories.profile is not None
         return self.histories.profile
 
+    @property
+    def events_read(self) -> int:
+        """Events of a history that are read, at most, the most recent ones; all where their order means nothing."""
+        return self.config.history_length if self.histories.ordered else sys.maxsize
+
     def user_vectors(self, histories: Histories) -> Tensor:
         """The vector of each history, shape (num_users, dim), unit length."""
         return self.vectors_after(histories, np.arange(histories.num_users), histories.lengths)
@@ -166,17 +176,27 @@ class FittedModel:
     @torch.no_grad()
     def vectors_after(self, histories: Histories, user_index: np.ndarray, seen: np.ndarray) -> Tensor:
         """Vectors of users after `seen` events of theirs; like lengths are read together: little padding."""
-        batch_size = 2048 if self.device.type == "cuda" else 256  # here what a layer makes stays in the CPU's cache
-        order = np.argsort(np.minimum(seen, self.config.history_length), kind="stable")
+        length = np.minimum(seen, self.events_read)
+        order = np.argsort(length, kind="stable")
         vectors = self.vectors.source.new_zeros(len(order), self.config.embedding_dim)
-        for begin in range(0, len(order), batch_size):
-            some = order[begin : begin + batch_size]
+        for begin, end in self._batches(length[order]):
+            some = order[begin:end]
             user = user_index[some]
             stop = histories.start[user] + seen[some]
-            start = np.maximum(stop - self.config.history_length, histories.start[user])
+            start = stop - length[some]
             batch = pad(histories, user, start, stop).to(self.device)
             vectors[torch.from_numpy(some).to(self.device)] = self.network.users(self.vectors, batch)
         return vectors
+
+    def _batches(self, length: np.ndarray) -> Iterator[tuple[int, int]]:
+        """Begin and end of each batch of histories, whose lengths ascend: so many, and fewer of long ones."""
+        most = 2048 if self.device.type == "cuda" else BATCH_ON_CPU
+        begin = 0
+        while begin < len(length):
+            longest = int(length[min(begin + most, len(length)) - 1])
+            end = begin + max(1, most * LONG // max(longest, LONG))
+            yield begin, min(end, len(length))
+            begin = end
 
     @torch.no_grad()
     def network_scores(self, user_emb: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from kgrec.models.closed_form import ItemWeights
 from kgrec.models.fitted import FittedModel
 from kgrec.models.repeats import RepeatWeights
 from kgrec.tensors.sequences import Histories
+from tests.tiny import SMALL, checkerboard
 
 
 @pytest.fixture
@@ -21,6 +22,22 @@ def model(fitted: kgrec.KGRecommender) -> FittedModel:
     """With a popularity, a share of the closed form and repeats that can't be overlooked."""
     repeats = RepeatWeights(np.array([1.0, 2.0, -0.5, 1.0]), np.linspace(-1, 1, 12))
     return dataclasses.replace(fitted.model_, item_share=0.7, prior=torch.linspace(0, 1, 12), repeats=repeats)
+
+
+@pytest.fixture(scope="module")
+def without_order() -> FittedModel:
+    """Of events without times, which reads whole histories."""
+    shop = checkerboard()
+    untimed = kgrec.Dataset(items=shop.items, events=shop.events.drop("timestamp"))
+    return kgrec.KGRecommender(dataclasses.replace(SMALL, epochs=5), device="cpu").fit(untimed).model_
+
+
+def _long(model: FittedModel, length: int) -> Histories:
+    """A history of the second user's."""
+    items, times = np.arange(length) % 12, np.arange(length)
+    profile = np.zeros((1, model.profile.shape[1]), np.int64)
+    ordered = model.histories.ordered
+    return Histories(np.array([0, length]), items, np.zeros(length, np.int64), times, ordered, np.array([1]), profile)
 
 
 def _model_score(model: FittedModel, history: Histories, item: int) -> float:
@@ -54,13 +71,21 @@ def test_score_of_a_stranger_is_that_of_an_empty_history(model: FittedModel) -> 
 
 
 def test_score_of_a_history_longer_than_what_is_read_takes_the_last_events(model: FittedModel) -> None:
-    events = np.arange(40) % 12
-    history = Histories(np.array([0, 40]), events, np.zeros(40, np.int64), np.arange(40), True, np.array([1]))
-    history = dataclasses.replace(history, profile=np.zeros((1, model.profile.shape[1]), np.int64))
+    history = _long(model, 40)
     asked = ItemScore(model, history, 6)
     assert asked.of([NOTHING])[0] == pytest.approx(_model_score(model, history, 6), abs=1e-5)
     without_one = _only(history, [*range(37), 38, 39])
     assert asked.of([Change(left_out=(37,))])[0] == pytest.approx(_model_score(model, without_one, 6), abs=1e-5)
+
+
+def test_score_without_an_order_is_of_all_events(without_order: FittedModel) -> None:
+    history = _long(without_order, 600)
+    asked = ItemScore(without_order, history, 6)
+    changes = [NOTHING, *(Change(left_out=(place,)) for place in range(40))]  # more than are asked for at once
+    left = [history, *(_only(history, [*range(place), *range(place + 1, 600)]) for place in range(40))]
+    expected = [_model_score(without_order, one, 6) for one in left]
+    np.testing.assert_allclose(asked.of(changes), expected, rtol=1e-6)
+    assert abs(expected[0] - expected[1]) > 1e-3
 
 
 def test_score_with_other_vectors_is_that_of_a_model_with_them(model: FittedModel) -> None:
