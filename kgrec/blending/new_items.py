@@ -17,7 +17,8 @@ PARTS = 10  # of the items with events, each of which is taken for new once
 MOST_USERS = 2_000
 MANY_USERS = 20_000  # where there is less to do, and less to see
 BLOCK = 256
-FAR = 20.0  # the largest offset
+FAR = 20.0  # the largest offset, of logits
+TEMPERATURES = tuple(2 ** (step / 2) for step in range(-2, 11))  # 0.5 to 32: of scores as logits
 
 
 def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: FittedModel | None = None) -> None:
@@ -25,14 +26,17 @@ def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: F
 
     Both start from the bias that items have by and large. Where there is a validation part, it says what is added: to
     that of items that are still to come as much as items taken for new lack (`new_item_offset`), to that of the items
-    that nobody has had yet as much as gives them their share of the validation events (`unsold_offset`). Where there is
-    none, what it said of a `previous` model holds.
+    that nobody has had yet as much as gives them their share of the validation events (`unsold_offset`). Both go by
+    probabilities, which the scores over their `score_temperature` are logits of: blended scores are far too sure by
+    themselves, and an offset that outdoes what they are sure of puts items at the top that nobody has heard of. Where
+    there is no validation part, what it said of a `previous` model holds.
     """
     known = torch.from_numpy(model.histories.item_counts(len(model.items)) > 0).to(model.device)
     usual = float(model.vectors.bias[known].median())
     _set_bias(model, ~known, usual)
     if wanted is not None:
-        offset, unsold = new_item_offset(model, wanted), unsold_offset(model, wanted)
+        temperature = score_temperature(model, wanted)
+        offset, unsold = (find(model, wanted, temperature) for find in (new_item_offset, unsold_offset))
     else:
         before = {} if previous is None else previous.about["new_items"]
         offset, unsold = before.get("offset", 0.0), before.get("unsold", 0.0)
@@ -46,12 +50,43 @@ def _set_bias(model: FittedModel, items: Tensor, value: float) -> None:
         model.network.scorer.item_bias.copy_(model.vectors.bias)
 
 
-def new_item_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
+def score_temperature(model: FittedModel, wanted: pl.DataFrame) -> float:
+    """The one of `TEMPERATURES` over which the scores, as logits, make the validation events likeliest.
+
+    Of a softmax over the items that somebody has had and the user hasn't. 1 where no event tells.
+
+    Parameters
+    ----------
+    model : FittedModel
+        As `blend` leaves it: its histories end before the validation part.
+    wanted : frame of interactions
+        Of the validation part.
+
+    Source: Guo et al. 2017 (temperature scaling), section 4.2.
+    """
+    sold = model.histories.item_counts(len(model.items)) > 0
+    events = Wanted.of(model, wanted, MOST_USERS, items=np.flatnonzero(sold))
+    total = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
+    for begin in range(0, len(events.users), BLOCK):
+        some = events.block(begin, begin + BLOCK)
+        scores = _scores_of_others(model, some.users, [])[0]
+        scores[:, torch.from_numpy(~sold).to(model.device)] = -torch.inf
+        line, item = (torch.from_numpy(index).to(model.device) for index in (some.line, some.item))
+        own = scores[line, item]
+        tells = own.isfinite()  # of what the user has had the others say nothing
+        for place, temperature in enumerate(TEMPERATURES):
+            likelihood = own / temperature - (scores / temperature).logsumexp(1)[line]
+            total[place] += likelihood[tells].double().sum().cpu()
+    return TEMPERATURES[int(total.argmax())] if bool(total.any()) else 1.0
+
+
+def new_item_offset(model: FittedModel, wanted: pl.DataFrame, temperature: float) -> float:
     """What a new item's score lacks, as the validation part tells.
 
     A tenth of the items with events at a time is taken for new: its items have the vectors that their texts and
     neighbours give, the usual bias, and nothing of the closed form. The offset is that at which the softmax of the
-    scores gives the new tenths, over all tenths and events, as much of the probability as they have of the events.
+    scores over `temperature` gives the new tenths, over all tenths and events, as much of the probability as they have
+    of the events.
 
     Parameters
     ----------
@@ -67,17 +102,18 @@ def new_item_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
     if model.propagation is None or not len(events.users) or len(chosen) < PARTS:
         return 0.0
     targets, parts = _targets_as_new(model), torch.from_numpy(part).to(model.device)
-    gaps = torch.cat([_gaps(model, targets, parts, some) for some in _blocks(events.users)])
+    gaps = torch.cat([_gaps(model, targets, parts, some, temperature) for some in _blocks(events.users)])
     gaps = gaps[torch.from_numpy(events.line)]
     gaps = gaps[gaps.isfinite().all(1)]  # users who have had everything tell nothing
-    return _offset(gaps, len(gaps))  # each event is in one of the tenths
+    return temperature * _offset(gaps, len(gaps))  # each event is in one of the tenths
 
 
-def unsold_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
+def unsold_offset(model: FittedModel, wanted: pl.DataFrame, temperature: float) -> float:
     """What the scores of items without events lack, as the validation part tells.
 
-    The offset is that at which the softmax of the scores gives them, over all validation events, as much of the
-    probability as they have of the events, and half an event more: where there is none they come last, not never.
+    The offset is that at which the softmax of the scores over `temperature` gives them, over all validation events, as
+    much of the probability as they have of the events, and half an event more: where there is none they come last, not
+    never.
     Events on what the user has had say nothing: the softmax is over the other items.
     """
     unsold = model.histories.item_counts(len(model.items)) == 0
@@ -87,7 +123,7 @@ def unsold_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
     chosen = torch.from_numpy(unsold).to(model.device)
     gaps = []
     for some in _blocks(events.users):
-        scores = _scores_of_others(model, some, [])[0]
+        scores = _scores_of_others(model, some, [])[0] / temperature
         others, own = (scores.masked_fill(hidden, -torch.inf).logsumexp(1) for hidden in (chosen, ~chosen))
         gaps.append((others - own).cpu())
     gap = torch.cat(gaps)[torch.from_numpy(events.line)]
@@ -96,7 +132,7 @@ def unsold_offset(model: FittedModel, wanted: pl.DataFrame) -> float:
         events.line * len(model.items) + events.item, histories.user_index() * len(model.items) + histories.item_index
     )
     tells = gap.isfinite() & torch.from_numpy(~seen)  # not of users who have had everything that was sold
-    return _offset(gap[tells], float(unsold[events.item][tells.numpy()].sum()) + 0.5)
+    return temperature * _offset(gap[tells], float(unsold[events.item][tells.numpy()].sum()) + 0.5)
 
 
 def _blocks(users: np.ndarray) -> list[np.ndarray]:
@@ -127,7 +163,7 @@ def _targets_as_new(model: FittedModel) -> Tensor:
 
 
 @torch.no_grad()
-def _gaps(model: FittedModel, targets: Tensor, part: Tensor, users: np.ndarray) -> Tensor:
+def _gaps(model: FittedModel, targets: Tensor, part: Tensor, users: np.ndarray, temperature: float) -> Tensor:
     """For some users and each part: how much more the known items of the others weigh than the part's as new ones.
 
     Shape (num_users, PARTS): logarithms of ratios of sums of exponentials. Items of the histories, and those of no
@@ -135,7 +171,7 @@ def _gaps(model: FittedModel, targets: Tensor, part: Tensor, users: np.ndarray) 
     """
     vectors = model.known_user_vectors(users)
     bias = model.vectors.bias[part >= 0].median().expand(len(targets))
-    scores = _scores_of_others(model, users, [model.network.scorer.rank(vectors, targets, bias)])
+    scores = _scores_of_others(model, users, [model.network.scorer.rank(vectors, targets, bias)]) / temperature
     scores[:, :, part < 0] = -torch.inf
     scores = (scores - scores.amax(dim=(0, 2), keepdim=True)).double().exp()
     sums = scores.new_zeros(2, len(users), PARTS).index_add_(2, part.clamp(min=0), scores)

@@ -12,7 +12,7 @@ import torch
 
 import kgrec
 from kgrec.blending import new_items
-from kgrec.blending.new_items import PARTS, new_item_offset, unsold_offset
+from kgrec.blending.new_items import PARTS, TEMPERATURES, new_item_offset, score_temperature, unsold_offset
 from kgrec.training.plan import Planner, Step
 from tests.tiny import ITEMS, SMALL, checkerboard
 
@@ -30,11 +30,12 @@ def before(split: kgrec.Split) -> kgrec.KGRecommender:
     return kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
 def test_offset_gives_items_taken_for_new_the_share_that_they_have_of_the_events(
-    before: kgrec.KGRecommender, split: kgrec.Split
+    before: kgrec.KGRecommender, split: kgrec.Split, temperature: float
 ) -> None:
     model, wanted = before.model_, split.validation.interactions
-    offset = new_item_offset(model, wanted)
+    offset = new_item_offset(model, wanted, temperature)
     part = np.random.default_rng(0).permutation(12) % PARTS
     propagation = model.propagation
     assert propagation is not None
@@ -50,14 +51,15 @@ def test_offset_gives_items_taken_for_new_the_share_that_they_have_of_the_events
         score[histories.item_index] = new[histories.item_index] = -torch.inf
         for number in range(PARTS):
             mixed = torch.where(torch.from_numpy(part == number), new, score)
-            share += float(mixed.softmax(0)[part == number].sum())
+            share += float((mixed / temperature).softmax(0)[part == number].sum())
     assert share == pytest.approx(wanted.height, rel=1e-3)
 
 
 def test_offset_is_none_where_nothing_tells(before: kgrec.KGRecommender, split: kgrec.Split) -> None:
     wanted = split.validation.interactions
-    assert new_item_offset(before.model_, wanted.clear()) == 0.0
-    assert new_item_offset(dataclasses.replace(before.model_, propagation=None), wanted) == 0.0
+    assert new_item_offset(before.model_, wanted.clear(), 1.0) == 0.0
+    assert new_item_offset(dataclasses.replace(before.model_, propagation=None), wanted, 1.0) == 0.0
+    assert score_temperature(before.model_, wanted.clear()) == 1.0
     assert before.model_.about["new_items"]["offset"] == 0.0
 
 
@@ -114,16 +116,17 @@ def test_items_without_events_have_no_vector_of_their_own_and_a_bias_of_their_ow
     assert torch.equal(model.network.scorer.item_bias, model.vectors.bias)
 
 
-def test_items_without_events_get_their_share_of_the_validation_events(unsold: kgrec.Split) -> None:
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_items_without_events_get_their_share_of_the_validation_events(unsold: kgrec.Split, temperature: float) -> None:
     model = kgrec.KGRecommender(CONFIG, device="cpu").fit(unsold.train).model_
     cold, wanted = model.items.index(["even", "odd"]), unsold.validation.interactions
-    offset, share = unsold_offset(model, wanted), 0.0
+    offset, share = unsold_offset(model, wanted, temperature), 0.0
     for user in wanted["user_id"]:
         histories = model.histories.take(model.users.index([user]))
         scores = model.scores(model.user_vectors(histories), histories)[0]
         scores[histories.item_index] = -torch.inf
         scores[cold] += offset
-        share += float(scores.softmax(0)[cold].sum())
+        share += float((scores / temperature).softmax(0)[cold].sum())
     assert share == pytest.approx(3 + 0.5, rel=1e-3)
     had = model.histories.take(model.users.index(wanted["user_id"].unique(maintain_order=True)))
     again = pl.DataFrame(
@@ -133,8 +136,28 @@ def test_items_without_events_get_their_share_of_the_validation_events(unsold: k
         }
     )
     with_repeats = pl.concat([wanted.select("user_id", "item_id"), again])
-    assert unsold_offset(model, with_repeats) == pytest.approx(offset)  # what a user has had is not ranked there
-    assert unsold_offset(model, wanted.clear()) == 0.0
+    # what a user has had is not ranked there
+    assert unsold_offset(model, with_repeats, temperature) == pytest.approx(offset)
+    assert unsold_offset(model, wanted.clear(), temperature) == 0.0
+
+
+@pytest.mark.parametrize("sureness", [0.3, 4.0])
+def test_the_temperature_of_scores_makes_the_events_on_what_was_sold_likeliest(
+    unsold: kgrec.Split, sureness: float
+) -> None:
+    model = kgrec.KGRecommender(CONFIG, device="cpu").fit(unsold.train).model_
+    with torch.no_grad():
+        model.network.scorer.temperature /= sureness
+    model.item_share *= sureness
+    wanted, cold = unsold.validation.interactions, model.items.index(["even", "odd"])
+    likelihood = dict.fromkeys(TEMPERATURES, 0.0)
+    for user, item in wanted.filter(~pl.col("item_id").is_in(["even", "odd"])).select("user_id", "item_id").iter_rows():
+        histories = model.histories.take(model.users.index([user]))
+        scores = model.scores(model.user_vectors(histories), histories)[0]
+        scores[histories.item_index] = scores[cold] = -torch.inf
+        for temperature in TEMPERATURES:
+            likelihood[temperature] += float((scores / temperature).log_softmax(0)[model.items.index([item])[0]])
+    assert score_temperature(model, wanted) == max(likelihood, key=likelihood.get)  # type: ignore[arg-type]
 
 
 def test_items_without_events_are_nothing_that_users_passed_over(
@@ -169,5 +192,7 @@ def test_users_who_have_had_everything_tell_nothing_of_new_items(unsold: kgrec.S
     again = pl.DataFrame({"user_id": ["fan"], "item_id": ["i00"], "timestamp": [1_700_000_001]})
     more = pl.concat([wanted, again], how="diagonal_relaxed")
     for offset in (new_item_offset, unsold_offset):
-        assert offset(model, more) == offset(model, wanted)
-        assert offset(model, more.tail(1)) == 0.0
+        assert offset(model, more, 2.0) == offset(model, wanted, 2.0)
+        assert offset(model, more.tail(1), 2.0) == 0.0
+    assert score_temperature(model, more) == score_temperature(model, wanted)
+    assert score_temperature(model, more.tail(1)) == 1.0
