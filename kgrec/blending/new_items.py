@@ -9,7 +9,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from kgrec.blending.wanted import Wanted
+from kgrec.blending.wanted import Wanted, ndcg_of_each
 from kgrec.graph.schema.types import PRODUCT
 from kgrec.models.fitted import FittedModel
 
@@ -29,19 +29,35 @@ def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: F
     that nobody has had yet as much as gives them their share of the validation events (`unsold_offset`). Both go by
     probabilities, which the scores over their `score_temperature` are logits of: blended scores are far too sure by
     themselves, and an offset that outdoes what they are sure of puts items at the top that nobody has heard of. Where
-    there is no validation part, what it said of a `previous` model holds.
+    there is no validation part, what it said of a `previous` model holds. The items of the catalogue have lists that
+    can be seen: of the offsets with and without that temperature the one that ranks better is taken.
     """
     known = torch.from_numpy(model.histories.item_counts(len(model.items)) > 0).to(model.device)
     usual = float(model.vectors.bias[known].median())
     _set_bias(model, ~known, usual)
     if wanted is not None:
         temperature = score_temperature(model, wanted)
-        offset, unsold = (find(model, wanted, temperature) for find in (new_item_offset, unsold_offset))
+        offset = new_item_offset(model, wanted, temperature)
+        unsold = _ranking_best(
+            model, wanted, ~known, usual, [unsold_offset(model, wanted, t) for t in (temperature, 1.0)]
+        )
     else:
         before = {} if previous is None else previous.about["new_items"]
         offset, unsold = before.get("offset", 0.0), before.get("unsold", 0.0)
     _set_bias(model, ~known, usual + unsold)
     model.about["new_items"] = {"offset": offset, "bias": usual + offset, "unsold": unsold}
+
+
+def _ranking_best(model: FittedModel, wanted: pl.DataFrame, items: Tensor, usual: float, offsets: list[float]) -> float:
+    """The offset of some items' bias with which the validation events rank best, the first of those that tie."""
+    events = Wanted.of(model, wanted, MANY_USERS, once=True)
+    if not len(events.users):
+        return offsets[0]
+    found: dict[float, float] = {}
+    for offset in offsets:
+        _set_bias(model, items, usual + offset)
+        found |= {offset: ndcg_of_each(model, events, lambda users, seen: [(0, model.scores(users, seen))])[0]}
+    return max(found, key=lambda offset: found[offset])
 
 
 def _set_bias(model: FittedModel, items: Tensor, value: float) -> None:

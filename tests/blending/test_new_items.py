@@ -183,6 +183,21 @@ def test_items_without_events_are_ranked_by_their_place_in_the_graph(fitted: kgr
     assert (lists["item_id"] == lists.select(own).to_series()).mean() > 0.9
 
 
+@pytest.mark.parametrize("first", [-15.0, 15.0])
+def test_of_two_offsets_the_one_that_ranks_the_validation_events_better_is_taken(
+    unsold: kgrec.Split, monkeypatch: pytest.MonkeyPatch, first: float
+) -> None:
+    model = kgrec.KGRecommender(CONFIG, device="cpu").fit(unsold.train).model_
+    cold, known = model.items.index(["even", "odd"]), pl.col("item_id").is_in(ITEMS)
+    given = iter([first, -first] * 2)
+    monkeypatch.setattr(new_items, "unsold_offset", lambda *_: next(given))
+    for wanted, best in ((known, -15.0), (~known, 15.0)):
+        new_items.place_new_items(model, unsold.validation.interactions.filter(wanted))
+        said, usual = model.about["new_items"]["unsold"], float(model.vectors.bias[: cold[0]].median())
+        assert said == best
+        assert model.vectors.bias[torch.from_numpy(cold)].tolist() == pytest.approx([usual + best] * 2, abs=1e-4)
+
+
 def test_users_who_have_had_everything_tell_nothing_of_new_items(unsold: kgrec.Split) -> None:
     fan = {"user_id": ["fan"] * 12, "item_id": ITEMS, "timestamp": [1_600_000_000] * 12}
     known = pl.concat([unsold.train.events, pl.DataFrame(fan)], how="diagonal_relaxed")
