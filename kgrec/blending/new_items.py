@@ -38,9 +38,8 @@ def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: F
     if wanted is not None:
         temperature = score_temperature(model, wanted)
         offset = new_item_offset(model, wanted, temperature)
-        unsold = _ranking_best(
-            model, wanted, ~known, usual, [unsold_offset(model, wanted, t) for t in (temperature, 1.0)]
-        )
+        offsets = [unsold_offset(model, wanted, one) for one in (temperature, 1.0)]
+        unsold = _ranking_best(model, wanted, ~known, usual, offsets)
     else:
         before = {} if previous is None else previous.about["new_items"]
         offset, unsold = before.get("offset", 0.0), before.get("unsold", 0.0)
@@ -51,12 +50,12 @@ def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: F
 def _ranking_best(model: FittedModel, wanted: pl.DataFrame, items: Tensor, usual: float, offsets: list[float]) -> float:
     """The offset of some items' bias with which the validation events rank best, the first of those that tie."""
     events = Wanted.of(model, wanted, MANY_USERS, once=True)
-    if not len(events.users):
+    if len(set(offsets)) == 1 or not len(events.users):
         return offsets[0]
     found: dict[float, float] = {}
     for offset in offsets:
         _set_bias(model, items, usual + offset)
-        found |= {offset: ndcg_of_each(model, events, lambda users, seen: [(0, model.scores(users, seen))])[0]}
+        found[offset] = ndcg_of_each(model, events, lambda users, seen: [(0, model.scores(users, seen))])[0]
     return max(found, key=lambda offset: found[offset])
 
 
@@ -106,10 +105,10 @@ def new_item_offset(model: FittedModel, wanted: pl.DataFrame, temperature: float
 
     Parameters
     ----------
-    model : FittedModel
-        As `blend` leaves it: its histories end before the validation part.
-    wanted : frame of interactions
-        Of the validation part.
+    model, wanted
+        As `score_temperature` takes them.
+    temperature : float
+        > 0: that of the scores as logits.
     """
     chosen = np.flatnonzero(model.histories.item_counts(len(model.items)))
     part = np.full(len(model.items), -1)
@@ -129,8 +128,7 @@ def unsold_offset(model: FittedModel, wanted: pl.DataFrame, temperature: float) 
 
     The offset is that at which the softmax of the scores over `temperature` gives them, over all validation events, as
     much of the probability as they have of the events, and half an event more: where there is none they come last, not
-    never.
-    Events on what the user has had say nothing: the softmax is over the other items.
+    never. Events on what the user has had say nothing: the softmax is over the other items.
     """
     unsold = model.histories.item_counts(len(model.items)) == 0
     events = Wanted.of(model, wanted, MANY_USERS)
