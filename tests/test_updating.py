@@ -191,6 +191,22 @@ def test_update_with_new_items_recommends_them_before_any_event(rec: kgrec.KGRec
     assert only["item_id"].to_list() == ["n-odd"]
 
 
+def test_update_with_the_first_event_of_an_item_lets_it_stand_as_new_items_do(rec: kgrec.KGRecommender) -> None:
+    rec.update(new_items=NEW)
+    model = rec.model_
+    model.about["new_items"] |= {"bias": 50.0}  # as if the two had been in the catalogue unsold, and held back for it
+    before, place = model.vectors.bias.clone(), int(model.items.index(["n-even"])[0])
+    rec.update({"user_id": ["u01", "u01"], "item_id": ["n-even", "i00"], "timestamp": [LATER, LATER]})
+    after = rec.model_.vectors.bias
+    assert after[place] == 50.0
+    after = after.clone()
+    after[place] = before[place]
+    assert torch.equal(after, before)
+    assert torch.equal(model.vectors.bias, before)  # the old model is as it was
+    assert torch.equal(rec.model_.network.scorer.item_bias, rec.model_.vectors.bias)
+    assert rec.recommend(["u03"], k=1)["item_id"].to_list() == ["n-even"]
+
+
 def test_update_with_new_items_finds_them_by_likeness_filters_paths_and_clicks(rec: kgrec.KGRecommender) -> None:
     rec.explain("u01", "i03")  # the paths of the old graph are made
     rec.update(new_items=NEW)
