@@ -77,7 +77,7 @@ def compare(
         Also what each model is worth for cold and tail items, new users, short and long histories.
     kept : Path, optional
         A file of rows (JSON lines). Each row is added to it as soon as it is there; those that it already holds of the
-        same data, settings and versions (of kgrec, torch and others) are not made again.
+        same data, settings, code of kgrec and versions (of torch and others) are not made again.
     on_row : callable
         Told the name of each model before it is trained (with several jobs, when it is put in line).
 
@@ -146,7 +146,7 @@ class KeptRows:
         if self.file is None:
             return
         data = [part.fingerprint() for part in split.parts.values()]
-        known = json.dumps([settings, data, about()], sort_keys=True)
+        known = json.dumps([settings, data, about(), _code()], sort_keys=True)
         self.of = hashlib.sha256(known.encode()).hexdigest()[:16]
         for row in kept_rows(self.file, self.of):
             self.made[row["model"], row["seed"]] = row
@@ -156,6 +156,12 @@ class KeptRows:
         self.made[run] = row
         if self.file is not None:
             keep_row(self.file, self.of, row)
+
+
+def _code() -> str:
+    """What tells this code of kgrec from another, which its version does not while it is worked on."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def kept_rows(file: Path, of: str) -> list[dict[str, Any]]:

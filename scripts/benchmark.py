@@ -49,7 +49,10 @@ def main() -> None:
     parser.add_argument("--ablate", action="store_true", help="also kgrec without each of its parts")
     parser.add_argument("--slices", action="store_true", help="also by cold and tail items, new users, history length")
     parser.add_argument(
-        "--kept", type=Path, metavar="FILE", help="keep each run's row there; those it holds aren't rerun"
+        "--kept",
+        type=Path,
+        metavar="FILE",
+        help="keep the rows there; those of the same data, settings and code aren't made again",
     )
     parser.add_argument("--models", nargs="+", help=f"these alone, of: {', '.join((*PEERS, FUSED, *ABLATIONS))}")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of RecommenderConfig")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from polars.testing import assert_frame_equal
 
+from kgrec import comparison
 from kgrec.comparison import FUSED, PEERS, compare, summary
 from kgrec.errors import ConfigError
 from tests.tiny import SMALL, checkerboard
@@ -59,6 +60,22 @@ def test_compare_keeps_its_rows_and_makes_none_twice(tmp_path: Path) -> None:
     other = compare(split, config=SMALL, ks=(3,), kept=file, models=("popularity",), on_row=told.append)
     assert told[4:] == ["popularity"]  # other settings
     assert other["recall@3"].to_list() == first["recall@3"].to_list()[:1]
+
+
+def test_compare_makes_rows_of_other_code_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    split, told = checkerboard().split("leave_last_out"), list[str]()
+    kept = functools.partial(
+        compare, split, ks=(3,), kept=tmp_path / "rows.jsonl", models=("popularity",), on_row=told.append
+    )
+    kept()
+    kept()
+    assert told == ["popularity"]
+    other = tmp_path / "kgrec"
+    other.mkdir()
+    (other / "comparison.py").write_text("# what kgrec is tomorrow\n", "utf-8")
+    monkeypatch.setattr(comparison, "__file__", str(other / "comparison.py"))
+    kept()
+    assert told == ["popularity"] * 2
 
 
 def test_compare_with_an_unknown_model_lists_those_known() -> None:
