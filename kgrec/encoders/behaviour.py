@@ -99,14 +99,16 @@ class BehaviourEncoder(nn.Module):
 
         Returns
         -------
-        Tensor, shape (batch, length + 1, dim), unit length; place t has seen the first t events.
+        Tensor, shape (batch, length + 1, dim), unit length; place t has seen the first t events (but see
+        `reads_all_others`).
         """
         inside = batch.item_index >= 0
         index = batch.item_index.clamp(min=0)
         events = item_emb.index_select(0, index.flatten()).view(*index.shape, -1)
         events = events * inside[..., None]  # (batch, length, dim)
         kinds = batch.event_index.clamp(min=0)
-        liked = self._recent_mean(events * self.event_log_weight.exp()[kinds][..., None])
+        weighted = events * self.event_log_weight.exp()[kinds][..., None]
+        liked = self._all_others(weighted, index) if self.reads_all_others else self._recent_mean(weighted)
         user = functional.normalize(self.interest(liked), dim=-1)
         user = torch.cat([functional.normalize(self.newcomer, dim=0).expand(len(user), 1, -1), user], dim=1)
         if self.transformer is not None:
@@ -116,6 +118,20 @@ class BehaviourEncoder(nn.Module):
         if len(self.profile):
             user = user + self._profile(batch)[:, None]
         return functional.normalize(user, dim=-1)
+
+    @property
+    def reads_all_others(self) -> bool:
+        """Whether each place but the last has seen all events that are not of the item of the one after it.
+
+        In training, where the order means nothing: what is read later is a whole history too.
+        """
+        return self.training and self.recency_logit is None
+
+    def _all_others(self, events: Tensor, item_index: Tensor) -> Tensor:
+        """Sum over the events of other items than that of the event after each place; over all at the last place."""
+        others = item_index[:, :, None] != item_index[:, None, :]
+        rest = others.to(events.dtype) @ events
+        return torch.cat([rest[:, 1:], events.sum(dim=1, keepdim=True)], dim=1)
 
     def _recent_mean(self, events: Tensor) -> Tensor:
         """Sum over the events up to each place, `recency ** steps back` as weight; its length does not matter."""

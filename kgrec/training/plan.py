@@ -245,10 +245,13 @@ def drawn_items(candidates: Tensor, targets: Tensor, size: int, num_items: int, 
 
 
 def before_itself(shown: Shown, batch: Batch) -> Shown:
-    """The examples, none after its own item: where the order means nothing a place says nothing of that."""
+    """The examples, those of an item of their row just before it.
+
+    Where the order means nothing a place says nothing, and the state just before an item is what has not seen it (see
+    `BehaviourEncoder.reads_all_others`).
+    """
     same = batch.item_index[shown.line] == shown.item[:, None]
-    first = torch.where(same.any(1), same.int().argmax(1), batch.item_index.shape[1])
-    return replace(shown, place=torch.minimum(shown.place, first))
+    return replace(shown, place=torch.where(same.any(1), same.int().argmax(1), shown.place))
 
 
 def _equal_shares(length: np.ndarray, count: int) -> np.ndarray:

@@ -134,6 +134,24 @@ def test_behaviour_without_recency_counts_all_events_alike() -> None:
     torch.testing.assert_close(there[3], torch.nn.functional.normalize(torch.eye(8)[:3].sum(0), dim=0))
 
 
+def test_behaviour_in_training_without_an_order_knows_all_but_what_comes_next() -> None:
+    plain = {"length": 5, "layers": 0, "heads": 2, "dropout": 0.0, "event_weights": {}}
+    encoder = BehaviourEncoder(8, **plain, recency=None).train()
+    items = torch.eye(8)[:4]
+    user, shorter = encoder(items, _batch([[0, 1, 2, 1], [3, 0, -1, -1]]))
+
+    def mean(counts: list[float]) -> torch.Tensor:
+        return torch.nn.functional.normalize(torch.tensor(counts) @ items, dim=0)
+
+    torch.testing.assert_close(user[0], torch.nn.functional.normalize(encoder.newcomer, dim=0))
+    torch.testing.assert_close(user[1], mean([1.0, 0.0, 1.0, 0.0]))  # next is item 1, which is there twice
+    torch.testing.assert_close(user[2], mean([1.0, 2.0, 0.0, 0.0]))
+    torch.testing.assert_close(user[3], user[1])
+    torch.testing.assert_close(user[4], mean([1.0, 2.0, 1.0, 0.0]))
+    torch.testing.assert_close(shorter[1], mean([0.0, 0.0, 0.0, 1.0]))
+    torch.testing.assert_close(encoder.eval()(items, _batch([[0, 1, 2, 1]]))[0, 4], user[4])
+
+
 def test_behaviour_of_an_empty_history_is_the_newcomer() -> None:
     encoder = _encoder(0)
     user = encoder(torch.eye(8), _batch([[-1]]))[0, 0]

@@ -60,10 +60,10 @@ def test_drawn_negatives_are_each_item_as_often() -> None:
     assert np.abs(share - 1 / 12).max() < 0.008
 
 
-def test_examples_without_an_order_are_never_after_their_own_item() -> None:
-    """Where the order means nothing a place is drawn: what was clicked may stand before it in the shuffled row."""
+def test_examples_without_an_order_are_just_before_their_own_item() -> None:
+    """Where the order means nothing a place is drawn; only the state just before an item has not seen it."""
     batch = Batch(torch.tensor([[4, 7, 4, -1], [1, 2, 3, 5]]), *[torch.zeros(2, dtype=torch.long)] * 4)
     line, place, item = torch.tensor([0, 0, 1, 1, 1]), torch.tensor([3, 1, 4, 0, 2]), torch.tensor([4, 9, 3, 3, 9])
     shown = before_itself(Shown(line, place, item, torch.zeros(5)), batch)
-    assert shown.place.tolist() == [0, 1, 2, 0, 2]
+    assert shown.place.tolist() == [0, 1, 2, 2, 2]
     assert shown.item.tolist() == item.tolist()
