@@ -12,7 +12,7 @@ import polars as pl
 from kgrec.blending.blend import blend
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
-from kgrec.data.dataset import Dataset, Split
+from kgrec.data.dataset import Dataset, Split, hold_out_last
 from kgrec.data.splitting import SplitMethod, comes_after, parts_by_user
 from kgrec.errors import DataError, check_is
 from kgrec.evaluation.metrics import ranking_metrics
@@ -94,13 +94,15 @@ def _learn_twice(
 
 
 def own_validation(train: Dataset, seed: int) -> Split | None:
-    """A split that holds out a tenth of the interactions: the last, or random ones where too few events have a time.
+    """A split that holds out a tenth of the interactions.
 
-    None where fewer than `FEWEST_HELD` of them are of users and items that are left.
+    The last of all; else, as where the users of these are new ones, the last of some users; random ones where too few
+    events have a time. None where fewer than `FEWEST_HELD` of them are of users and items that are left.
     """
-    timed = train.events[c.TIMESTAMP].is_not_null()
-    methods: tuple[SplitMethod, ...] = ("temporal", "random") if timed.mean() >= 1 - HELD else ("random",)  # type: ignore[operator]
-    for method in methods:
+    stamps = train.events[c.TIMESTAMP]
+    has_times = len(stamps) and stamps.null_count() <= HELD * len(stamps) and stamps.drop_nulls().n_unique() > 1
+    in_time: tuple[SplitMethod, ...] = ("temporal", "leave_last_out") if has_times else ()
+    for method in (*in_time, "random"):
         try:
             split = _held_out(train, method, seed)
         except DataError:
@@ -114,6 +116,8 @@ def own_validation(train: Dataset, seed: int) -> Split | None:
 
 def _held_out(train: Dataset, method: SplitMethod, seed: int) -> Split:
     """A split with a tenth held out; of a temporal one, the events without a time are taken for the oldest."""
+    if method == "leave_last_out":
+        return hold_out_last(train, HELD, seed)
     if method == "temporal":
         oldest = pl.col(c.TIMESTAMP).min()
         train = train.map_events(lambda events: events.with_columns(pl.col(c.TIMESTAMP).fill_null(oldest)))
@@ -188,7 +192,7 @@ def _validation_metric(model: FittedModel, wanted: pl.DataFrame) -> float:
 def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) -> None:
     """Make all events the known history of the users, and know those with a profile alone; no weight changes.
 
-    What is popular follows from the known events too.
+    What is popular, and what nobody has had yet, follows from the known events too.
     """
     events = train.events
     if validation is not None:

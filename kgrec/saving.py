@@ -34,7 +34,7 @@ from kgrec.tensors.sequences import Histories
 from kgrec.tensors.shown import Shown
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 13
+FORMAT = 14
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX, _DIGITS = "model-", 12  # of a folder's name, hexadecimal
 
@@ -53,6 +53,8 @@ def save_model(model: FittedModel, folder: Path) -> None:
     }
     if model.prior is not None:
         weights["items.prior"] = model.prior
+    if model.cold is not None:
+        weights["items.cold"] = torch.from_numpy(model.cold)
     if model.repeats is not None:
         weights |= {f"repeats.{part}": torch.from_numpy(getattr(model.repeats, part)) for part in ("weight", "rate")}
     if model.scoring is not None:
@@ -149,6 +151,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
             scoring=_read_scoring(weights, manifest["scoring"], device),
             search=_read_search(inner, manifest["search"], device),
             prior=weights["items.prior"].to(device) if "items.prior" in weights else None,
+            cold=weights["items.cold"].numpy() if "items.cold" in weights else None,
             repeats=_read_repeats(weights),
             about=manifest["about"],
         )

@@ -56,6 +56,31 @@ def test_where_times_do_not_tell_random_events_choose(shop: kgrec.Dataset) -> No
         assert held.validation.events.height == pytest.approx(80, abs=2)
 
 
+def test_where_the_last_events_are_of_new_users_the_last_of_some_users_choose() -> None:
+    """Sessions that come one after the other, each a user: the last tenth knows nobody, but the order tells."""
+    following = np.random.default_rng(0).permutation(12)
+    rows = []
+    for session in range(200):
+        item = session % 12
+        for step in range(4):
+            rows.append((f"s{session:03}", f"i{item:02}", 1_600_000_000 + 86_400 * session + step))
+            item = following[item]
+    events = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+    sessions = kgrec.Dataset(items={"item_id": [f"i{item:02}" for item in range(12)]}, events=events)
+    held = own_validation(sessions, 0)
+    assert held is not None
+    assert held.method == "leave_last_out"
+    last = held.validation.events
+    assert last.height == last["user_id"].n_unique() == 80
+    assert held.train.events.height == 720
+    before = held.train.events.group_by("user_id").agg(pl.col("timestamp").max().alias("before"))
+    assert last.join(before, on="user_id").select((pl.col("timestamp") > pl.col("before")).all()).item()
+    assert own_validation(sessions, 1).validation.events["user_id"].to_list() != last["user_id"].to_list()  # type: ignore[union-attr]
+    model = kgrec.KGRecommender(CONFIG, device="cpu").fit(sessions).model_
+    assert model.histories.ordered
+    assert model.histories.item_counts(12).sum() == 800
+
+
 def test_events_of_one_moment_have_no_order(shop: kgrec.Dataset) -> None:
     rec = kgrec.KGRecommender(CONFIG, device="cpu").fit(_with_times(shop, pl.lit(5)))
     assert not rec.model_.histories.ordered

@@ -191,20 +191,28 @@ def test_update_with_new_items_recommends_them_before_any_event(rec: kgrec.KGRec
     assert only["item_id"].to_list() == ["n-odd"]
 
 
-def test_update_with_the_first_event_of_an_item_lets_it_stand_as_new_items_do(rec: kgrec.KGRecommender) -> None:
+def test_update_with_the_first_event_of_an_item_lets_it_stand_as_new_items_do(
+    rec: kgrec.KGRecommender, tmp_path: Path
+) -> None:
     rec.update(new_items=NEW)
     model = rec.model_
-    model.about["new_items"] |= {"bias": 50.0}  # as if the two had been in the catalogue unsold, and held back for it
-    before, place = model.vectors.bias.clone(), int(model.items.index(["n-even"])[0])
+    model.about["new_items"] |= {"offset": 50.0, "unsold": -50.0}
+    model.cold = np.arange(14) >= 12  # as if the two had been in the catalogue all along, unsold
+    model.prior = before = model.prior_after(model.histories)
+    assert before is not None
     rec.update({"user_id": ["u01", "u01"], "item_id": ["n-even", "i00"], "timestamp": [LATER, LATER]})
-    after = rec.model_.vectors.bias
-    assert after[place] == 50.0
-    after = after.clone()
-    after[place] = before[place]
-    assert torch.equal(after, before)
-    assert torch.equal(model.vectors.bias, before)  # the old model is as it was
-    assert torch.equal(rec.model_.network.scorer.item_bias, rec.model_.vectors.bias)
+    prior = rec.model_.prior
+    assert prior is not None
+    assert prior[12:].tolist() == [-50.0, pytest.approx(50.0, abs=1)]
     assert rec.recommend(["u03"], k=1)["item_id"].to_list() == ["n-even"]
+    assert model.prior is before  # the old model is as it was
+    known = checkerboard(impressions=True).split("leave_last_out").test.history
+    torch.testing.assert_close(rec.model_.as_after(known).prior, before)
+    rec.save(tmp_path)
+    loaded = kgrec.KGRecommender.load(tmp_path, device="cpu").model_
+    torch.testing.assert_close(loaded.prior_after(loaded.histories), prior)
+    model.about["new_items"] |= {"offset": -60.0}  # a first event lowers no item
+    assert model.prior_with(None, rec.model_.histories)[12:].tolist() == [-50.0, -50.0]  # type: ignore[index]
 
 
 def test_update_with_new_items_finds_them_by_likeness_filters_paths_and_clicks(rec: kgrec.KGRecommender) -> None:

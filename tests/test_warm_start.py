@@ -56,6 +56,30 @@ def test_the_click_rate_that_was_learned_is_kept() -> None:
     assert abs(learned - at_first) > 1e-3
 
 
+def test_an_item_sold_since_stands_as_the_others_do() -> None:
+    """Validation says that nobody takes the two products without events; then people do."""
+    more = pl.DataFrame({"item_id": ["even", "odd"], "title": ["blue", "red"], "brand": ["Even", "Odd"]})
+    items = pl.concat([tiny_items(), more], how="diagonal")
+    split = kgrec.Dataset(items=items, events=checkerboard(60).events).split("leave_last_out")
+    config = dataclasses.replace(SMALL, epochs=20, patience=1, temperature=0.2)
+    rec = kgrec.KGRecommender(config, device="cpu").fit(split.train, split.validation)
+    held_back = rec.model_.prior
+    assert held_back is not None
+    assert held_back[12:].max() < -1.0
+    assert (rec.recommend(k=4)["item_id"].is_in(["even", "odd"])).mean() < 0.05
+    bought = [(f"u{user:02}", "odd" if user % 2 else "even", 1_600_100_000 + user) for user in range(0, 60, 3)]
+    events = pl.DataFrame(bought, schema=["user_id", "item_id", "timestamp"], orient="row")
+    grown = kgrec.Dataset(items=items, events=pl.concat([split.known.events, events], how="diagonal_relaxed"))
+    rec.config = dataclasses.replace(config, **STILL)
+    rec.fit(grown, warm_start=True)
+    model = rec.model_
+    assert model.cold is None
+    bias = model.vectors.bias
+    assert bias[12:].tolist() == pytest.approx([float(bias[:12].median())] * 2, abs=0.2)
+    lists = rec.recommend([f"u{user:02}" for user in range(60) if user % 3], k=4)
+    assert lists["item_id"].is_in(["even", "odd"]).sum() > 20
+
+
 @pytest.mark.parametrize("length", [1, 2])
 def test_the_shortest_histories_are_enough(length: int) -> None:
     rec = _fitted(dataclasses.replace(SMALL, epochs=2, history_length=length), checkerboard())

@@ -1,7 +1,8 @@
-"""How items without events stand beside the others, whether they came before the training or after: their bias."""
+"""How items without events stand beside the others, whether they came before the training or after."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 from kgrec.blending.wanted import Wanted, ndcg_of_each
 from kgrec.graph.schema.types import PRODUCT
 from kgrec.models.fitted import FittedModel
+from kgrec.tensors.sequences import Histories
 
 PARTS = 10  # of the items with events, each of which is taken for new once
 MOST_USERS = 2_000
@@ -22,15 +24,16 @@ TEMPERATURES = tuple(2 ** (step / 2) for step in range(-2, 11))  # 0.5 to 32: of
 
 
 def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: FittedModel | None = None) -> None:
-    """Say which bias new items get, and give the items of the catalogue that have no events theirs, in place.
+    """Say which bias new items get, and where the items of the catalogue that have no events stand, in place.
 
-    Both start from the bias that items have by and large. Where there is a validation part, it says what is added: to
-    that of items that are still to come as much as items taken for new lack (`new_item_offset`), to that of the items
-    that nobody has had yet as much as gives them their share of the validation events (`unsold_offset`). Both go by
-    probabilities, which the scores over their `score_temperature` are logits of: blended scores are far too sure by
-    themselves, and an offset that outdoes what they are sure of puts items at the top that nobody has heard of. Where
-    there is no validation part, what it said of a `previous` model holds. The items of the catalogue have lists that
-    can be seen: of the offsets with and without that temperature the one that ranks better is taken.
+    Both have the bias that items have by and large. Where there is a validation part, it says what is added: for items
+    that are still to come as much as items taken for new lack (`new_item_offset`), for the items that nobody has had
+    yet as much as gives them their share of the validation events (`unsold_offset`; a part of the prior, for it ends
+    with their first event). Both go by probabilities, which the scores over their `score_temperature` are logits of:
+    blended scores are far too sure by themselves, and an offset that outdoes what they are sure of puts items at the
+    top that nobody has heard of. Where there is no validation part, what it said of a `previous` model holds. The items
+    of the catalogue have lists that can be seen: of the offsets with and without that temperature the one that ranks
+    better is taken.
     """
     known = torch.from_numpy(model.histories.item_counts(len(model.items)) > 0).to(model.device)
     usual = float(model.vectors.bias[known].median())
@@ -39,23 +42,26 @@ def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: F
         temperature = score_temperature(model, wanted)
         offset = new_item_offset(model, wanted, temperature)
         offsets = [unsold_offset(model, wanted, one) for one in (temperature, 1.0)]
-        unsold = _ranking_best(model, wanted, ~known, usual, offsets)
+        unsold = _ranking_best(model, wanted, ~known, offsets)
     else:
         before = {} if previous is None else previous.about["new_items"]
         offset, unsold = before.get("offset", 0.0), before.get("unsold", 0.0)
-    _set_bias(model, ~known, usual + unsold)
     model.about["new_items"] = {"offset": offset, "bias": usual + offset, "unsold": unsold}
+    model.cold = None if bool(known.all()) else (~known).cpu().numpy()
+    model.prior = model.prior_with(model.prior, model.histories)
 
 
-def _ranking_best(model: FittedModel, wanted: pl.DataFrame, items: Tensor, usual: float, offsets: list[float]) -> float:
-    """The offset of some items' bias with which the validation events rank best, the first of those that tie."""
+def _ranking_best(model: FittedModel, wanted: pl.DataFrame, items: Tensor, offsets: list[float]) -> float:
+    """The offset of some items' scores with which the validation events rank best, the first of those that tie."""
     events = Wanted.of(model, wanted, MANY_USERS, once=True)
     if len(set(offsets)) == 1 or not len(events.users):
         return offsets[0]
-    found: dict[float, float] = {}
-    for offset in offsets:
-        _set_bias(model, items, usual + offset)
-        found[offset] = ndcg_of_each(model, events, lambda users, seen: [(0, model.scores(users, seen))])[0]
+
+    def candidates(vectors: Tensor, histories: Histories) -> Iterator[tuple[float, Tensor]]:
+        scores = model.scores(vectors, histories)
+        return ((offset, scores + offset * items) for offset in offsets)
+
+    found = ndcg_of_each(model, events, candidates)
     return max(found, key=lambda offset: found[offset])
 
 
@@ -127,8 +133,9 @@ def unsold_offset(model: FittedModel, wanted: pl.DataFrame, temperature: float) 
     """What the scores of items without events lack, as the validation part tells.
 
     The offset is that at which the softmax of the scores over `temperature` gives them, over all validation events, as
-    much of the probability as they have of the events, and half an event more: where there is none they come last, not
-    never. Events on what the user has had say nothing: the softmax is over the other items.
+    much of the probability as they have of the events, once half an event more is on them and half a one on the others:
+    where there is none they come last, not never. Events on what the user has had say nothing: the softmax is over the
+    other items.
     """
     unsold = model.histories.item_counts(len(model.items)) == 0
     events = Wanted.of(model, wanted, MANY_USERS)
@@ -146,7 +153,8 @@ def unsold_offset(model: FittedModel, wanted: pl.DataFrame, temperature: float) 
         events.line * len(model.items) + events.item, histories.user_index() * len(model.items) + histories.item_index
     )
     tells = gap.isfinite() & torch.from_numpy(~seen)  # not of users who have had everything that was sold
-    return temperature * _offset(gap[tells], float(unsold[events.item][tells.numpy()].sum()) + 0.5)
+    many, num_events = float(unsold[events.item][tells.numpy()].sum()), int(tells.sum())
+    return temperature * _offset(gap[tells], num_events * (many + 0.5) / (num_events + 1))
 
 
 def _blocks(users: np.ndarray) -> list[np.ndarray]:

@@ -288,6 +288,18 @@ class Split:
         return "\n".join(lines)
 
 
+def hold_out_last(dataset: Dataset, share: float, seed: int) -> Split:
+    """The last interaction of some users as the validation part, about a `share` of all; the test part is empty.
+
+    Raises
+    ------
+    DataError
+        If nothing is left to train on.
+    """
+    part = splitting.last_of_some(dataset.events, share, seed)
+    return _split(dataset._content, part, "leave_last_out")
+
+
 def _split(content: Content, part: pl.Series, method: SplitMethod) -> Split:
     if not (content.events.select(splitting.liked()).to_series() & (part == splitting.TRAIN)).any():
         raise DataError(f"split by {method}: no interaction is left in train ({content.events.height:,} events in all)")

@@ -98,6 +98,20 @@ def leave_last_out(events: pl.DataFrame) -> pl.Series:
     return pl.Series("part", part)
 
 
+def last_of_some(events: pl.DataFrame, share: float, seed: int) -> pl.Series:
+    """The last interaction of some users is validation, the rest train.
+
+    They are drawn of the users with two interactions or more, as many as hold out `share` of the interactions, or all.
+    The other rows go as those of `leave_last_out` do.
+    """
+    is_last = leave_last_out(events) == TEST
+    counts = events.filter(liked()).group_by(c.USER_ID, maintain_order=True).len()
+    users = counts.filter(pl.col("len") > 1)[c.USER_ID]
+    generator = np.random.default_rng(np.random.SeedSequence([seed, *b"split"]))
+    drawn = generator.permutation(len(users))[: _share_of(share, int(counts["len"].sum()))]
+    return (is_last & events[c.USER_ID].is_in(users.gather(drawn).implode())).cast(pl.Int8)
+
+
 def _other_rows(events: pl.DataFrame, is_liked: pl.Series) -> Iterator[pl.DataFrame]:
     """The rows that are no interactions, slice by slice, and whether each is of a list."""
     listed = (pl.col(c.EVENT) == c.IMPRESSION) & _is_listed()

@@ -108,9 +108,11 @@ class BehaviourEncoder(nn.Module):
         events = events * inside[..., None]  # (batch, length, dim)
         kinds = batch.event_index.clamp(min=0)
         weighted = events * self.event_log_weight.exp()[kinds][..., None]
-        liked = self._all_others(weighted, index) if self.reads_all_others else self._recent_mean(weighted)
-        user = functional.normalize(self.interest(liked), dim=-1)
-        user = torch.cat([functional.normalize(self.newcomer, dim=0).expand(len(user), 1, -1), user], dim=1)
+        liked = self._all_others(weighted, batch.item_index) if self.reads_all_others else self._recent_mean(weighted)
+        user, newcomer = functional.normalize(self.interest(liked), dim=-1), functional.normalize(self.newcomer, dim=0)
+        if self.reads_all_others:  # of some nothing is left
+            user = torch.where(liked.any(dim=-1, keepdim=True), user, newcomer)
+        user = torch.cat([newcomer.expand(len(user), 1, -1), user], dim=1)
         if self.transformer is not None:
             user = user + self._following(events, kinds)
         if len(self.own):
@@ -128,7 +130,7 @@ class BehaviourEncoder(nn.Module):
         return self.training and self.recency_logit is None
 
     def _all_others(self, events: Tensor, item_index: Tensor) -> Tensor:
-        """Sum over the events of other items than that of the event after each place; over all at the last place."""
+        """Sum over the events of other items than that of the event after each place; over all where there is none."""
         others = item_index[:, :, None] != item_index[:, None, :]
         rest = others.to(events.dtype) @ events
         return torch.cat([rest[:, 1:], events.sum(dim=1, keepdim=True)], dim=1)

@@ -52,7 +52,10 @@ class FittedModel:
     item_weights : ItemWeights or None
         The closed form, whose score counts `item_share` times.
     prior : Tensor or None
-        What is added to each item's ranking score, shape (num_items,): how popular it is.
+        What is added to each item's ranking score, shape (num_items,): how popular it is, and for items of `cold`
+        where they stand.
+    cold : bool array, shape (num_items,), or None
+        The items that were in the catalogue it was trained on without an event of theirs; None: there were none.
     popularity : Popularity or None
         What `prior` was made of, where an update needed it.
     repeats : RepeatWeights or None
@@ -82,6 +85,7 @@ class FittedModel:
     item_weights: ItemWeights | None = None
     item_share: float = 0.0
     prior: Tensor | None = None
+    cold: np.ndarray | None = None
     popularity: Popularity | None = field(default=None, repr=False)
     repeats: RepeatWeights | None = None
     shown: Shown | None = None
@@ -104,13 +108,29 @@ class FittedModel:
 
     def prior_after(self, histories: Histories) -> Tensor | None:
         """The `prior` as it is after the events of these histories, of everyone, and no others."""
-        if self.prior is None:
-            return None
-        return prior_as_chosen(self.about["popularity"], histories, len(self.items), self.device)
+        popular = None
+        if self.prior is not None and "popularity" in self.about:
+            popular = prior_as_chosen(self.about["popularity"], histories, len(self.items), self.device)
+        return self.prior_with(popular, histories)
+
+    def prior_with(self, popular: Tensor | None, histories: Histories) -> Tensor | None:
+        """The `prior` where items are so `popular`, and the events of these histories, of everyone, have come.
+
+        An item of `cold` stands `unsold` above or below the others while nobody has had it. From then on it stands as
+        new items do, by the `offset`, or as before where that is higher (`kgrec.blending.new_items`).
+        """
+        if self.cold is None:
+            return popular
+        said = self.about["new_items"]
+        first = max(said["offset"], said["unsold"])
+        had = histories.item_counts(len(self.items)) > 0
+        stands = torch.from_numpy(np.where(self.cold, np.where(had, first, said["unsold"]), 0.0))
+        stands = stands.to(self.device, self.vectors.bias.dtype)
+        return stands if popular is None else popular + stands
 
     def as_after(self, events: pl.DataFrame) -> FittedModel:
-        """The model as it ranks after these events and no others: what is popular follows from them."""
-        if self.prior is None:
+        """The model as it ranks after these events and no others: what is popular, and unsold, follows from them."""
+        if self.prior is None and self.cold is None:
             return self
         everyone = Vocabulary(events[c.USER_ID].unique(maintain_order=True))
         return replace(self, prior=self.prior_after(self.histories_of(events, everyone)))

@@ -51,8 +51,7 @@ def grow_items(model: FittedModel, items: pl.DataFrame, facts: KnowledgeGraph) -
     fused = propagation.vectors(graph, ids).to(model.device)
     fused = torch.where(fused.any(1, keepdim=True), fused, model.vectors.source.mean(0))  # of which nothing is known
     catalogue = Vocabulary(pl.concat([model.items.ids, ids.rename("id")]))
-    usual = _bias_of_new(model)
-    network = _with_bias(model, torch.cat([model.vectors.bias, usual.expand(len(ids))]))
+    network = _with_bias(model, len(catalogue))
     source = torch.cat([model.vectors.source, functional.normalize(fused, dim=-1)])
     target = torch.cat([model.vectors.target, network.scorer.targets(fused)])
     weights = model.item_weights
@@ -67,6 +66,7 @@ def grow_items(model: FittedModel, items: pl.DataFrame, facts: KnowledgeGraph) -
         item_weights=None if weights is None else grow_item_weights(weights, source),
         repeats=None if model.repeats is None else model.repeats.with_items(len(catalogue)),
         prior=None if model.prior is None else _padded(model.prior, len(catalogue)),
+        cold=None if model.cold is None else np.pad(model.cold, (0, len(ids))),
         scoring=None if model.scoring is None else replace(model.scoring, features=None),
     )
 
@@ -80,34 +80,13 @@ def _text_vectors(
     return encoder.encode(node_texts(graph, label, ids.to_list()))
 
 
-def with_first_events(model: FittedModel, item_index: np.ndarray) -> FittedModel:
-    """The model once events on these items have come: those that nobody had had stand as new items do.
-
-    Until then they are held back by as much as the validation part says of items that nobody takes
-    (`kgrec.blending.new_items`).
-
-    Parameters
-    ----------
-    model : FittedModel
-        Its histories are without the events.
-    item_index : int64, shape (num_events,)
-    """
-    first = model.histories.item_counts(len(model.items))[item_index] == 0
-    if not first.any():
-        return model
-    bias = model.vectors.bias.clone()
-    bias[torch.from_numpy(item_index[first]).to(bias.device)] = _bias_of_new(model)
-    return replace(model, network=_with_bias(model, bias), vectors=replace(model.vectors, bias=bias))
-
-
-def _bias_of_new(model: FittedModel) -> Tensor:
-    return model.vectors.bias.new_tensor(model.about["new_items"]["bias"])
-
-
-def _with_bias(model: FittedModel, bias: Tensor) -> ServingNetwork:
-    """The serving network with other biases, of more items perhaps."""
-    state = {**model.network.state_dict(), "scorer.item_bias": bias}
-    return serving_network(model.config, len(bias), model.profile_columns.size, state)
+def _with_bias(model: FittedModel, num_items: int) -> ServingNetwork:
+    """The serving network for more items, which have the bias of items without events (`kgrec.blending.new_items`)."""
+    state = model.network.state_dict()
+    bias = state["scorer.item_bias"]
+    usual = bias.new_tensor(model.about["new_items"]["bias"])
+    state["scorer.item_bias"] = torch.cat([bias, usual.expand(num_items - len(bias))])
+    return serving_network(model.config, num_items, model.profile_columns.size, state)
 
 
 def _padded(prior: Tensor, size: int) -> Tensor:

@@ -25,7 +25,7 @@ from kgrec.search.vectors import catalogue_vectors
 from kgrec.tensors.shown import build_shown
 from kgrec.updating.events import GrownHistories, grow_histories
 from kgrec.updating.facts import changed_facts
-from kgrec.updating.items import grow_items, with_first_events
+from kgrec.updating.items import grow_items
 from kgrec.updating.properties import ChangedItems, change_items
 
 if TYPE_CHECKING:  # the database driver takes a second to import
@@ -103,7 +103,7 @@ def update_model(
     if updated.search is not None and (added.items.height or len(changed.retold)):
         updated.search = replace(updated.search, text=catalogue_vectors(updated, changed.retold))
     grown = grow_histories(model.histories, model.users, updated.items, added.events)
-    updated = _with_histories(with_first_events(updated, grown.item_index), grown)
+    updated = _with_histories(updated, grown)
     if model.shown is not None:
         shown = build_shown(added.events, updated.users, updated.items, updated.click_basis)
         users = updated.users.index(added.events[c.USER_ID].unique(maintain_order=True))
@@ -161,12 +161,13 @@ def _with_histories(model: FittedModel, grown: GrownHistories) -> FittedModel:
     popularity, prior = model.popularity, model.prior
     settings = model.about.get("popularity", {})
     if prior is not None and len(grown.item_index):
-        size = len(model.items)
-        if popularity is None:
-            popularity = Popularity.of(model.histories, size, settings["half_life"])
-        popularity = popularity.after(grown.item_index, grown.timestamp, size)
-        moved = popularity.prior(settings["share"], prior.device)
-        prior = prior if moved is None else moved
+        size, popular = len(model.items), None
+        if settings.get("share"):
+            if popularity is None:
+                popularity = Popularity.of(model.histories, size, settings["half_life"])
+            popularity = popularity.after(grown.item_index, grown.timestamp, size)
+            popular = popularity.prior(settings["share"], prior.device)
+        prior = model.prior_with(popular, grown.histories)
     updated = replace(
         model.with_histories(grown.users, grown.histories, grown.touched), popularity=popularity, prior=prior
     )

@@ -104,7 +104,9 @@ def fitted(unsold: kgrec.Split) -> kgrec.KGRecommender:
     return kgrec.KGRecommender(CONFIG, device="cpu").fit(unsold.train, unsold.validation)
 
 
-def test_items_without_events_have_no_vector_of_their_own_and_a_bias_of_their_own(fitted: kgrec.KGRecommender) -> None:
+def test_items_without_events_have_no_vector_of_their_own_and_stand_apart(
+    fitted: kgrec.KGRecommender, unsold: kgrec.Split
+) -> None:
     model = fitted.model_
     cold = torch.from_numpy(model.items.index(["even", "odd"]))
     assert model.propagation is not None
@@ -112,7 +114,13 @@ def test_items_without_events_have_no_vector_of_their_own_and_a_bias_of_their_ow
     assert model.propagation.inputs["Product"][: cold[0]].any(dim=1).all()
     said, usual = model.about["new_items"], float(model.vectors.bias[: cold[0]].median())
     assert said["bias"] == pytest.approx(usual + said["offset"], abs=1e-5)
-    assert model.vectors.bias[cold].tolist() == pytest.approx([usual + said["unsold"]] * 2, abs=1e-5)
+    assert model.vectors.bias[cold].tolist() == pytest.approx([usual] * 2, abs=1e-5)
+    first = max(said["offset"], said["unsold"])  # somebody had them in the validation part, which the model knows now
+    assert model.prior is not None
+    assert model.cold is not None
+    assert np.flatnonzero(model.cold).tolist() == cold.tolist()
+    assert model.prior[cold].tolist() == pytest.approx([first] * 2, abs=1e-5)
+    assert model.as_after(unsold.train.events).prior[cold].tolist() == pytest.approx([said["unsold"]] * 2, abs=1e-5)
     assert torch.equal(model.network.scorer.item_bias, model.vectors.bias)
 
 
@@ -127,7 +135,8 @@ def test_items_without_events_get_their_share_of_the_validation_events(unsold: k
         scores[histories.item_index] = -torch.inf
         scores[cold] += offset
         share += float((scores / temperature).softmax(0)[cold].sum())
-    assert share == pytest.approx(3 + 0.5, rel=1e-3)
+    num_events = wanted.height
+    assert share == pytest.approx(num_events * (3 + 0.5) / (num_events + 1), rel=1e-3)
     had = model.histories.take(model.users.index(wanted["user_id"].unique(maintain_order=True)))
     again = pl.DataFrame(
         {
@@ -192,10 +201,12 @@ def test_of_two_offsets_the_one_that_ranks_the_validation_events_better_is_taken
     given = iter([first, -first] * 2)
     monkeypatch.setattr(new_items, "unsold_offset", lambda *_: next(given))
     for wanted, best in ((known, -15.0), (~known, 15.0)):
+        model.prior = model.cold = None
         new_items.place_new_items(model, unsold.validation.interactions.filter(wanted))
-        said, usual = model.about["new_items"]["unsold"], float(model.vectors.bias[: cold[0]].median())
-        assert said == best
-        assert model.vectors.bias[torch.from_numpy(cold)].tolist() == pytest.approx([usual + best] * 2, abs=1e-4)
+        assert model.about["new_items"]["unsold"] == best
+        assert model.prior is not None
+        assert model.prior.tolist() == [0.0] * 12 + [best] * 2
+        assert cold.tolist() == [12, 13]
 
 
 def test_users_who_have_had_everything_tell_nothing_of_new_items(unsold: kgrec.Split) -> None:

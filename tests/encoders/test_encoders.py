@@ -149,6 +149,9 @@ def test_behaviour_in_training_without_an_order_knows_all_but_what_comes_next() 
     torch.testing.assert_close(user[3], user[1])
     torch.testing.assert_close(user[4], mean([1.0, 2.0, 1.0, 0.0]))
     torch.testing.assert_close(shorter[1], mean([0.0, 0.0, 0.0, 1.0]))
+    torch.testing.assert_close(shorter[2], mean([1.0, 0.0, 0.0, 1.0]))  # all of a history shorter than the batch
+    same = encoder(items, _batch([[2, 2, 2]]))[0]  # nothing else is left: as of a newcomer
+    torch.testing.assert_close(same[:3], user[0].expand(3, -1))
     torch.testing.assert_close(encoder.eval()(items, _batch([[0, 1, 2, 1]]))[0, 4], user[4])
 
 
