@@ -65,25 +65,43 @@ def dense(data: Path) -> kgrec.Split:
 
 def rich_graph(data: Path) -> kgrec.Split:
     """Small with a rich graph: half of the listeners of Last.FM; their events have no order."""
+    return _listeners(data, 2)
+
+
+def few_users(data: Path) -> kgrec.Split:
+    """Very small: a tenth of the listeners of Last.FM; three quarters of the catalogue are unsold."""
+    return _listeners(data, 10)
+
+
+def _listeners(data: Path, every: int) -> kgrec.Split:
     shop = kgrec.read_dataset(data / "lastfm")
     parts = shop.split("fixed").parts
-    users = parts["train"].events["user_id"].unique(maintain_order=True).gather_every(2)
+    users = parts["train"].events["user_id"].unique(maintain_order=True).gather_every(every)
     events = {name: part.events.filter(pl.col("user_id").is_in(users.implode())) for name, part in parts.items()}
     return kgrec.Dataset(items=shop.items, events=events, triples=shop.triples).split("fixed")
 
 
 def sparse(data: Path) -> kgrec.Split:
     """Sparse with a poor graph: a third of the users of Beauty; of the items no more than a category."""
+    return _cut(*_buyers(data, 1 / 3), columns=["item_id", "category"]).split("leave_last_out")
+
+
+def young(data: Path) -> kgrec.Split:
+    """A young shop: a twentieth of the users of Beauty, who had a third of the items between them."""
+    return _cut(*_buyers(data, 1 / 20)).split("leave_last_out")
+
+
+def _buyers(data: Path, share: float) -> tuple[kgrec.Dataset, pl.DataFrame]:
+    """Beauty, and the events of some of its users."""
     shop = kgrec.read_dataset(data / "amazon-beauty")
-    users = shop.events["user_id"].unique(maintain_order=True).sample(fraction=1 / 3, seed=0)
-    few = shop.events.filter(pl.col("user_id").is_in(users.implode()))
-    return _cut(shop, few, columns=["item_id", "category"]).split("leave_last_out")
+    users = shop.events["user_id"].unique(maintain_order=True).sample(fraction=share, seed=0)
+    return shop, shop.events.filter(pl.col("user_id").is_in(users.implode()))
 
 
 def no_order(data: Path) -> kgrec.Split:
-    """Sparse without times and text: Beauty's users and items, each item with a brand and a category."""
-    shop = kgrec.read_dataset(data / "amazon-beauty")
-    return _cut(shop, shop.interactions.drop("timestamp"), columns=["item_id", "brand", "category"]).split("random")
+    """Sparse without times and text: a third of the users of Beauty; of the items a brand and a category."""
+    shop, few = _buyers(data, 1 / 3)
+    return _cut(shop, few.drop("timestamp"), columns=["item_id", "brand", "category"]).split("random")
 
 
 def attributes_only(data: Path) -> kgrec.Split:
@@ -117,7 +135,9 @@ def _cut(
 SHOPS: dict[str, Callable[[Path], kgrec.Split]] = {
     "dense": dense,
     "rich-graph": rich_graph,
+    "few-users": few_users,
     "sparse": sparse,
+    "young": young,
     "no-order": no_order,
     "attributes-only": attributes_only,
 }
