@@ -24,7 +24,7 @@ format: $(READY)
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
-bench: $(READY)  ## accuracy on the data sets of KGREC_DATA
+bench: $(READY)  ## accuracy on data/shop, beside simpler models
 	$(RUN)/python scripts/benchmark.py
 
 shop: $(READY)  ## make data/shop again

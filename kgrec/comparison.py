@@ -69,7 +69,7 @@ def compare(
     seeds : sequence of int
         One training each; the simple rankers have no randomness.
     models : sequence of str
-        Any of `SIMPLE`, `FUSED` and the names of `ABLATIONS`.
+        Any of `PEERS`, `FUSED` and the names of `ABLATIONS`.
     jobs : int, optional
         Trainings at a time, each in a process of its own with its share of the cores: with more than one more of them
         get done, while the seconds of each are longer than alone. None: all in this process.

@@ -128,9 +128,11 @@ class RecommenderConfig:
     epochs: int = _setting(100, "passes over the events, at most", 1, 100_000)
     warm_epochs: int = _setting(10, "passes over the events of a warm start, at most", 1, 100_000)
     patience: int | None = _setting(
-        2, "looks at validation without a gain before a smaller step, at last the end; None: run all epochs", 1
+        2, "looks at validation without a gain before a smaller step, at last the end; None: all epochs, no choice", 1
     )
-    validation_metric: ValidationMetric = _setting("ndcg", "what early stopping watches")
+    validation_metric: ValidationMetric = _setting(
+        "ndcg", "what early stopping watches; the parts of the score go by NDCG@10"
+    )
     validation_k: int = _setting(10, "cutoff of the validation metric", 1, 10_000)
     batch_size: int | None = _setting(
         None, "events in a step, about; None: 2048, or a thousandth of the events where that is more", 1

@@ -80,8 +80,9 @@ class KGRecommender(Answers):
     ) -> KGRecommender:
         """Train on `train`; `validation` only chooses, as when to stop, and joins the users' known history.
 
-        Without `validation` the last tenth of the events (a random one where many have no time) chooses in a first
-        training, and is learned from in a short second one. Where they are too few, or with `patience=None` in the
+        Without `validation` the last tenth of the events (the last ones of some users where that tenth is of new users,
+        random ones where many have no time) chooses in a first training, and is learned from in a short second one.
+        Where they are too few, or with `patience=None` in the
         config, nothing chooses and all epochs are run.
 
         The order of events counts unless most of a user's validation events lie before the last one of `train`. Started

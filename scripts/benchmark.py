@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure kgrec beside popularity, item-kNN, EASE and LightGCN; with --ablate, what graph and text are worth.
+"""Measure kgrec beside popularity, item-kNN, EASE and LightGCN; with --ablate, what each part of kgrec is worth.
 
 examples:
   python scripts/benchmark.py data/shop --split temporal --seeds 5 --ablate

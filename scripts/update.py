@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Take new events, new items and other prices and stock of known ones into a saved model, and the graph's database.
 
-Without training. The same files may be given again: items, and events with a timestamp, that are known already change
-nothing.
+Without training. The same files may be given again: what they say is known then, but for events without a timestamp.
 
 examples:
   python scripts/update.py runs/shop --events today.csv

@@ -29,7 +29,7 @@ NOISE = 0.5
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("items", nargs="?", type=Path, default=ROOT / "data" / "shop" / "items.csv")
+    parser.add_argument("items", nargs="?", type=Path, default=ROOT / "data" / "shop" / "items.csv.gz")
     parser.add_argument("--size", type=int, default=250_000)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--limit", type=int, default=RecommenderConfig().search_exact_limit)
