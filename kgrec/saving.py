@@ -127,7 +127,7 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
         config = RecommenderConfig.from_dict(manifest["config"])
         ids = json.loads((inner / "ids.json").read_text("utf-8"))
         items = Vocabulary(ids["items"])
-        weights = load_file(inner / "weights.safetensors")
+        weights = _load(inner / "weights.safetensors")
         arrays = {key: value.numpy() for key, value in load_file(inner / "histories.safetensors").items()}
         columns = ProfileColumns.from_list(manifest["profile_columns"])
         state = {key.removeprefix("network."): value for key, value in weights.items() if key.startswith("network.")}
@@ -159,12 +159,18 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
         raise SavedModelError(f"{folder} is a damaged model: {type(error).__name__}: {error}") from error
 
 
+def _load(file: Path, device: torch.device | None = None) -> dict[str, Tensor]:
+    """The tensors of a file, where torch would put new ones: at other addresses products differ in the last bit."""
+    tensors = load_file(file) if device is None else load_file(file, device=str(device))
+    return {name: value.clone() for name, value in tensors.items()}
+
+
 def _read_item_weights(
     folder: Path, settings: dict[str, Any] | None, num_items: int, device: torch.device
 ) -> ItemWeights | None:
     if settings is None:
         return None
-    parts = load_file(folder / "item_weights.safetensors")
+    parts = _load(folder / "item_weights.safetensors")
     recency = float(settings["recency"])
     return ItemWeights(parts["item"], parts["column"].long(), parts["value"], num_items, recency).to(device)
 
@@ -201,7 +207,7 @@ def _read_shown(folder: Path) -> Shown | None:
 def _read_search(folder: Path, weights: dict[str, Any] | None, device: torch.device) -> SearchSettings | None:
     if weights is None:
         return None
-    return SearchSettings.of(weights, load_file(folder / "search.safetensors", device=str(device)))
+    return SearchSettings.of(weights, _load(folder / "search.safetensors", device))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -264,7 +270,7 @@ def _read_propagation(folder: Path) -> Propagation | None:
     if not (folder / "propagation.json").is_file():
         return None
     about = json.loads((folder / "propagation.json").read_text("utf-8"))
-    tensors: dict[str, Tensor] = load_file(folder / "propagation.safetensors")
+    tensors = _load(folder / "propagation.safetensors")
     layers = []
     for place, directions in enumerate(about["layers"]):
         made = tuple(((head, relation, tail), against) for (head, relation, tail), against in directions)
