@@ -82,8 +82,7 @@ class KGRecommender(Answers):
 
         Without `validation` the last tenth of the events (the last ones of some users where that tenth is of new users,
         random ones where many have no time) chooses in a first training, and is learned from in a short second one.
-        Where they are too few, or with `patience=None` in the
-        config, nothing chooses and all epochs are run.
+        Where they are too few, or with `patience=None` in the config, nothing chooses and all epochs are run.
 
         The order of events counts unless most of a user's validation events lie before the last one of `train`. Started
         by `torchrun`, the processes share the work of each step and end with the same model.

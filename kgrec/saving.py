@@ -159,10 +159,9 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
         raise SavedModelError(f"{folder} is a damaged model: {type(error).__name__}: {error}") from error
 
 
-def _load(file: Path, device: torch.device | None = None) -> dict[str, Tensor]:
+def _load(file: Path, device: str = "cpu") -> dict[str, Tensor]:
     """The tensors of a file, where torch would put new ones: at other addresses products differ in the last bit."""
-    tensors = load_file(file) if device is None else load_file(file, device=str(device))
-    return {name: value.clone() for name, value in tensors.items()}
+    return {name: value.clone() for name, value in load_file(file, device=device).items()}
 
 
 def _read_item_weights(
@@ -207,7 +206,7 @@ def _read_shown(folder: Path) -> Shown | None:
 def _read_search(folder: Path, weights: dict[str, Any] | None, device: torch.device) -> SearchSettings | None:
     if weights is None:
         return None
-    return SearchSettings.of(weights, _load(folder / "search.safetensors", device))
+    return SearchSettings.of(weights, _load(folder / "search.safetensors", str(device)))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
