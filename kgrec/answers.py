@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from kgrec.data import columns as c
-from kgrec.errors import ConfigError, NotFittedError, check_whole, not_number, raise_faults
+from kgrec.errors import NotFittedError, check_whole
 from kgrec.explain.explaining import Explainer
 from kgrec.explain.explanation import Explanation
 from kgrec.explain.profile import Interests
@@ -27,6 +27,7 @@ from kgrec.inputs import (
 )
 from kgrec.models.fitted import FittedModel
 from kgrec.ranking.complements import complement_lists
+from kgrec.ranking.diversity import check_diversity
 from kgrec.ranking.lists import model_lists
 from kgrec.ranking.similar import similar_lists
 from kgrec.ranking.together import Together
@@ -118,7 +119,7 @@ class Answers:
         """
         model = self.model_
         check_whole(1, k=k)
-        raise_faults(ConfigError, "recommend", not_number(0, 1, ends=True, diversity=diversity))
+        check_diversity("recommend", diversity)
         asked = asked_users(model, user_ids, histories, profiles, on_unknown)
         return model_lists(
             model,

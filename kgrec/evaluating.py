@@ -15,6 +15,7 @@ from kgrec.errors import DataError, check_whole
 from kgrec.evaluation.click_metrics import click_metrics, reliability_curve
 from kgrec.evaluation.metrics import check_cutoffs, ranking_metrics
 from kgrec.models.fitted import FittedModel
+from kgrec.ranking.diversity import check_diversity
 from kgrec.ranking.lists import model_lists
 from kgrec.scoring.model import probabilities
 from kgrec.scoring.pairs import LabelledPairs, labelled_pairs
@@ -28,10 +29,17 @@ MANY_KNOWN = 0.5  # share of a part's interactions
 
 
 def part_metrics(
-    model: FittedModel, part: Dataset, ks: Sequence[int], seed: int, *, filter_seen: bool = True
+    model: FittedModel,
+    part: Dataset,
+    ks: Sequence[int],
+    seed: int,
+    *,
+    filter_seen: bool = True,
+    diversity: float = 0.0,
 ) -> dict[str, float]:
     """Full-ranking and click metrics; see `KGRecommender.evaluate`."""
     check_cutoffs(ks)
+    check_diversity("evaluate", diversity)
     wanted = part.interactions
     if not wanted.height:
         raise DataError("evaluate: the part has no interaction")
@@ -39,16 +47,20 @@ def part_metrics(
     model, before = _as_before(model, part), _before(model, part, users)
     if filter_seen:
         _warn_of_known(model, wanted, users, before)
-    lists = model_lists(model, users, before, max(ks), filter_seen=filter_seen)
+    lists = model_lists(model, users, before, max(ks), filter_seen=filter_seen, diversity=diversity)
     metrics = ranking_metrics(lists, wanted, ks=ks, num_items=len(model.items))
     return {**metrics, **_click_metrics(model, part, seed)}
 
 
-def part_lists(model: FittedModel, part: Dataset, k: int, *, filter_seen: bool = True) -> pl.DataFrame:
+def part_lists(
+    model: FittedModel, part: Dataset, k: int, *, filter_seen: bool = True, diversity: float = 0.0
+) -> pl.DataFrame:
     """The lists that `part_metrics` scores: for each user of the part, going by what came before it."""
     check_whole(1, k=k)
+    check_diversity("recommend_part", diversity)
     users = part.interactions[c.USER_ID].unique(maintain_order=True)
-    return model_lists(_as_before(model, part), users, _before(model, part, users), k, filter_seen=filter_seen)
+    before = _before(model, part, users)
+    return model_lists(_as_before(model, part), users, before, k, filter_seen=filter_seen, diversity=diversity)
 
 
 def _as_before(model: FittedModel, part: Dataset) -> FittedModel:

@@ -150,13 +150,16 @@ class KGRecommender(Answers):
             )
         return self
 
-    def evaluate(self, part: Dataset, ks: Sequence[int] = (10, 20), *, filter_seen: bool = True) -> dict[str, float]:
+    def evaluate(
+        self, part: Dataset, ks: Sequence[int] = (10, 20), *, filter_seen: bool = True, diversity: float = 0.0
+    ) -> dict[str, float]:
         """Full-ranking and click metrics on a part of a split.
 
         A user's history is what came before the part (`part.history`), else what the model knows. Items of the history
         are left out of the lists unless `filter_seen` is False, as where people buy things again; every user with an
         interaction in the part counts, and only items of the catalogue are ranked. Clicks are those of the part's
-        impressions or labels; where it has none, its interactions against as many drawn pairs.
+        impressions or labels; where it has none, its interactions against as many drawn pairs. With `diversity` above 0
+        the lists are those that `recommend` gives with it: what variety costs.
 
         Returns
         -------
@@ -166,12 +169,12 @@ class KGRecommender(Answers):
         Raises
         ------
         ConfigError
-            If there is no k, or one is no whole number above 0.
+            If there is no k, or one is no whole number above 0, or diversity is not from 0 to 1.
         DataError
             If the part has no interaction.
         """
         check_is(Dataset, "evaluate", part=part)
-        return part_metrics(self.model_, part, ks, self.seed, filter_seen=filter_seen)
+        return part_metrics(self.model_, part, ks, self.seed, filter_seen=filter_seen, diversity=diversity)
 
     def reliability(self, part: Dataset) -> pl.DataFrame:
         """How true the click probabilities are on the pairs that `evaluate` measures clicks on.
@@ -185,16 +188,18 @@ class KGRecommender(Answers):
         check_is(Dataset, "reliability", part=part)
         return part_reliability(self.model_, part, self.seed)
 
-    def recommend_part(self, part: Dataset, k: int = 10, *, filter_seen: bool = True) -> pl.DataFrame:
+    def recommend_part(
+        self, part: Dataset, k: int = 10, *, filter_seen: bool = True, diversity: float = 0.0
+    ) -> pl.DataFrame:
         """The lists that `evaluate` scores: for each user of the part, going by what came before it.
 
         Raises
         ------
         ConfigError
-            If k is no whole number above 0.
+            If k is no whole number above 0, or diversity is not from 0 to 1.
         """
         check_is(Dataset, "recommend_part", part=part)
-        return part_lists(self.model_, part, k, filter_seen=filter_seen)
+        return part_lists(self.model_, part, k, filter_seen=filter_seen, diversity=diversity)
 
     def update(
         self,

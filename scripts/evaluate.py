@@ -7,6 +7,7 @@ The known history of a user at test time is train + validation. The ranker's wei
 examples:
   python scripts/evaluate.py runs/shop data/shop --split temporal --part test --out recommendations.csv
   python scripts/evaluate.py runs/beauty DATASET --split leave_last_out -k 5 10 20
+  python scripts/evaluate.py runs/beauty DATASET --split leave_last_out --diversity 0 0.1 0.3 0.5
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from command_line import SPLITS, add_on_unknown, read_split, run_script, write_json
 
 import kgrec
-from kgrec.errors import SavedModelError
+from kgrec.errors import SavedModelError, not_number
+from kgrec.evaluation.list_metrics import list_metrics
+from kgrec.evaluation.metrics import ranking_metrics
+from kgrec.models.side_information import item_features
 from kgrec.plots import draw_reliability
 
 
@@ -33,6 +38,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="CSV to write: user_id,item_id,rank,score")
     parser.add_argument("--plot", type=Path, help="PNG to draw: click probabilities against what happened")
     parser.add_argument("-k", type=int, nargs="+", default=[10, 20], help="cutoffs (default: 10 20)")
+    parser.add_argument(
+        "--diversity",
+        type=float,
+        nargs="+",
+        default=[],
+        metavar="D",
+        help="what lists re-ranked for variety cost and give (first cutoff), for each D from 0 to 1",
+    )
     parser.add_argument("--keep-seen", action="store_true", help="list items of the history too: people buy again")
     parser.add_argument("--seed", type=int, help="of the split (default: the one of the run)")
     parser.add_argument("--device", help="cpu, cuda, ... (default: CUDA when there)")
@@ -44,6 +57,9 @@ def main() -> None:
             parser.error(f"{file} can't be written: it is a folder")
     if args.plot and args.plot.suffix.lower() != ".png":
         parser.error(f"--plot is {args.plot}, expected the name of a .png file")
+    faults = [fault for d in args.diversity for fault in not_number(0, 1, ends=True, **{"--diversity": d})]
+    if faults:
+        parser.error("; ".join(faults))
 
     recommender = kgrec.KGRecommender.load(args.run, device=args.device)
     about = args.run / "run.json"
@@ -64,6 +80,8 @@ def main() -> None:
     for name, value in metrics.items():
         print(f"{name:12} {value:.4f}")
     print(f"click metrics from: {recommender.model_.click_basis}")
+    if args.diversity:
+        print_varied(recommender, split, part, args)
     if args.plot:
         draw_reliability(recommender.reliability(part), args.plot)
         print(f"reliability drawn to {args.plot}")
@@ -76,6 +94,23 @@ def main() -> None:
     if same_data and same_split and not knows_part and not args.keep_seen:  # these compare with those of other runs
         trained_on["metrics"][args.part] = metrics
         write_json(about, trained_on)
+
+
+def print_varied(
+    recommender: kgrec.KGRecommender, split: kgrec.Split, part: kgrec.Dataset, args: argparse.Namespace
+) -> None:
+    """A row for each value of the knob: how right the lists are, how much they show and how varied they are."""
+    vectors = item_features(split.train, recommender.config)
+    k, rows = args.k[0], []
+    for diversity in args.diversity:
+        lists = recommender.recommend_part(part, k, filter_seen=not args.keep_seen, diversity=diversity)
+        right = ranking_metrics(lists, part.interactions, ks=[k])
+        like = list_metrics(lists, split.train, k, vectors)
+        rows.append(
+            {"diversity": diversity, f"recall@{k}": right[f"recall@{k}"], f"ndcg@{k}": right[f"ndcg@{k}"], **like}
+        )
+    with pl.Config(tbl_cols=-1, tbl_rows=-1, tbl_width_chars=160, float_precision=4, tbl_hide_column_data_types=True):
+        print(pl.DataFrame(rows).with_columns(pl.col("diversity").cast(pl.String)))
 
 
 def read_run(file: Path) -> dict[str, Any]:

@@ -371,6 +371,21 @@ def test_recommend_with_diversity_starts_alike_and_mixes_the_colours(fitted: kgr
             fitted.recommend(diversity=wrong)
 
 
+def test_evaluate_with_diversity_scores_the_lists_that_recommend_gives_with_it(
+    fitted: kgrec.KGRecommender, split: kgrec.Split
+) -> None:
+    lists = fitted.recommend_part(split.test, 3, diversity=0.9)
+    users = split.test.interactions["user_id"].unique(maintain_order=True)
+    assert_frame_equal(lists, fitted.recommend(users, k=3, diversity=0.9))  # it knows train and validation
+    expected = ranking_metrics(lists, split.test.interactions, ks=(3,), num_items=split.test.items.height)
+    found = fitted.evaluate(split.test, ks=(3,), diversity=0.9)
+    assert {name: found[name] for name in expected} == expected
+    assert found["ndcg@3"] != fitted.evaluate(split.test, ks=(3,))["ndcg@3"]
+    for rank in (fitted.evaluate, fitted.recommend_part):
+        with pytest.raises(ConfigError, match="diversity is 2, expected a number from 0 to 1"):
+            rank(split.test, diversity=2)  # type: ignore[operator]
+
+
 def test_fit_takes_the_temperature_that_validation_prefers(split: kgrec.Split) -> None:
     config = dataclasses.replace(SMALL, epochs=4, patience=1)
     model = kgrec.KGRecommender(config, device="cpu").fit(split.train, validation=split.validation).model_

@@ -135,6 +135,17 @@ def test_evaluate_writes_lists_that_score_as_it_prints(trained: Path, shop: Path
     known = (trained / "run.json").read_text("utf-8")
     assert "was trained on another split" in run("evaluate.py", trained, shop, "--split", "random", "-k", 2)
     assert (trained / "run.json").read_text("utf-8") == known  # the metrics of another split are not the run's
+    table = run("evaluate.py", trained, shop, "--split", "leave_last_out", "-k", 3, "--diversity", 0, 1)
+    rows = [line.split("┆") for line in table.splitlines() if "┆" in line]
+    named = [cell.strip(" │") for cell in rows[0]]
+    other = ["coverage@3", "gini@3", "novelty@3", "popularity_lift@3", "diversity_graph@3"]
+    assert named == ["diversity", "recall@3", "ndcg@3", *other]
+    plain, varied = ({name: float(cell.strip(" │")) for name, cell in zip(named, row, strict=True)} for row in rows[1:])
+    assert f"{plain['recall@3']:.4f}" == f"{recall:.4f}"
+    assert varied["diversity_graph@3"] > plain["diversity_graph@3"]
+    assert "--diversity is 2.0, expected a number from 0 to 1" in run(
+        "evaluate.py", trained, shop, "--split", "leave_last_out", "--diversity", 2, status=2
+    )
     run("evaluate.py", trained, shop, "--split", "leave_last_out", "--out", out, "-k", 12, "--keep-seen")
     assert had <= set(pl.read_csv(out).select("user_id", "item_id").iter_rows())  # all items are listed
 

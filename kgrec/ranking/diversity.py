@@ -6,8 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kgrec.errors import ConfigError, not_number, raise_faults
+
 POOL = 5  # candidates for each place of a list
 BATCH = 1024  # users at a time
+
+
+def check_diversity(where: str, diversity: float) -> None:
+    """Raise ConfigError unless it is a number from 0 to 1."""
+    raise_faults(ConfigError, where, not_number(0, 1, ends=True, diversity=diversity))
 
 
 def diversify(
