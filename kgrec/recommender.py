@@ -74,7 +74,7 @@ class KGRecommender(Answers):
         checkpoint: str | Path | None = None,
         resume: bool = False,
         tracker: TrackerName | Tracker | None = None,
-        precision: Precision = "fp32",
+        precision: Precision = "auto",
         deterministic: bool = False,
         progress: bool | None = None,
     ) -> KGRecommender:
@@ -106,8 +106,9 @@ class KGRecommender(Answers):
         tracker : "tensorboard", "mlflow", "wandb" or Tracker, optional
             Told of losses and validation while training (`kgrec.training.tracking`). TensorBoard's files go beside the
             checkpoint, without one to the folder `runs`.
-        precision : "fp32" or "bf16"
-            bf16 makes the transformer's and the scores' products in 16 bits; it pays on a GPU.
+        precision : "auto", "fp32" or "bf16"
+            bf16 makes the transformer's and the scores' products in 16 bits; auto: on CPUs that have units for them,
+            where a training takes half the time. On GPUs it pays with large models alone.
         deterministic : bool
             On a GPU too the same bits each time, or an error; a CPU always gives them.
         progress : bool, optional

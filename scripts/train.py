@@ -36,7 +36,12 @@ def main() -> None:
     parser.add_argument("--refit", action="store_true", help="in the end also train on the validation part, briefly")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the run folder, if any")
     parser.add_argument("--tracker", choices=("tensorboard", "mlflow", "wandb"), help="where to log the training to")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="(default: fp32)")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16"),
+        default="auto",
+        help="(default: bf16 on CPUs with units for it, else fp32)",
+    )
     parser.add_argument("--deterministic", action="store_true", help="the same bits each time, on a GPU too")
     parser.add_argument(
         "--graph", help="train on the graph in this store (a Bolt URI), not on one made from the dataset"

@@ -18,7 +18,15 @@ from kgrec.errors import ConfigError
 
 logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)  # it greets on stderr
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+def precision_on(device: torch.device, precision: Precision) -> Precision:
+    """What "auto" means there: 16 bits on CPUs that multiply them by themselves, else 32."""
+    if precision != "auto":
+        return precision
+    told: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not say
+    return "bf16" if device.type == "cpu" and (told.get("avx512_bf16") or told.get("amx_bf16")) else "fp32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +37,19 @@ class Machine:
     ----------
     device : torch.device
     precision : "fp32" or "bf16"
-        bf16: transformer and scores in 16 bits, weights and propagation in 32.
+        bf16: transformer and scores in 16 bits, weights and propagation in 32. "auto" becomes one of them.
     deterministic : bool
         Whether torch may use only algorithms that give the same bits each time.
     """
 
     device: torch.device
-    precision: Precision = "fp32"
+    precision: Precision = "auto"
     deterministic: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in get_args(Precision):
             raise ConfigError(f"precision is {self.precision!r}, expected one of {', '.join(get_args(Precision))}")
+        object.__setattr__(self, "precision", precision_on(self.device, self.precision))
 
 
 class Engine:

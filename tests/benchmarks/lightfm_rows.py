@@ -43,15 +43,16 @@ STEPS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=list(SHOPS), help=f"of {', '.join(SHOPS)}, or FOLDER:SPLIT")
+    parser.add_argument("--part", choices=("validation", "test"), default="validation", help="which is scored")
     parser.add_argument("--data", type=Path, default=os.environ.get("KGREC_DATA"), help="(default: KGREC_DATA)")
     args = parser.parse_args()
     for name in args.names:
         split = SHOPS[name](Path(args.data)) if name in SHOPS else read(*name.rsplit(":", 1))
         begun = time.perf_counter()
         model = LightFMRanker(split)
-        found = measure(model, split.validation)
+        found = measure(model, split.parts[args.part])
         print(
-            f"{name}: validation recall@10 {found['recall@10']:.4f}, ndcg@10 {found['ndcg@10']:.4f}, the best of "
+            f"{name}: {args.part} recall@10 {found['recall@10']:.4f}, ndcg@10 {found['ndcg@10']:.4f}, the best of "
             f"{model.tried} settings {model.settings}, {time.perf_counter() - begun:.0f} s",
             flush=True,
         )

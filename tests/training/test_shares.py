@@ -13,7 +13,9 @@ import torch
 from torch.testing import assert_close
 
 import kgrec
+from kgrec.errors import ConfigError
 from kgrec.models.fitted import FittedModel
+from kgrec.training.engine import Machine
 from tests.tiny import SMALL, checkerboard
 
 # nothing is left out at random: each process has its own dropout
@@ -35,7 +37,8 @@ if is_first_process():
 def fit_with_validation() -> FittedModel:
     split = checkerboard(impressions=True).split("leave_last_out")
     config = dataclasses.replace(CONFIG, patience=1)
-    return kgrec.KGRecommender(config, device="cpu", seed=1).fit(split.train, split.validation).model_
+    fitted = kgrec.KGRecommender(config, device="cpu", seed=1).fit(split.train, split.validation, precision="fp32")
+    return fitted.model_
 
 
 def state_of(model: FittedModel) -> dict[str, torch.Tensor]:
@@ -61,6 +64,19 @@ def test_fit_in_16_bits_is_near_that_in_32() -> None:
     cosine = (whole["source"] * half["source"]).sum(dim=1)
     assert cosine.min() > 0.99
     assert not torch.equal(whole["source"], half["source"])
+
+
+def test_auto_precision_is_16_bits_on_cpus_with_units_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, bool]
+    for told, expected in (({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "fp32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told, raising=False)
+        assert Machine(torch.device("cpu")).precision == expected
+        assert Machine(torch.device("cpu"), "fp32").precision == "fp32"
+        assert Machine(torch.device("cuda")).precision == "fp32"
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # older torch
+    assert Machine(torch.device("cpu")).precision == "fp32"
+    with pytest.raises(ConfigError, match="precision is 'fp16', expected one of auto, fp32, bf16"):
+        Machine(torch.device("cpu"), "fp16")  # type: ignore[arg-type]
 
 
 def test_clip_norm_bounds_the_first_step() -> None:
