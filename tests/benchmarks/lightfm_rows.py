@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy import sparse
-from stand_ins import SHOPS, read
+from stand_ins import SHOPS, shop_of
 from torch import Tensor
 
 import kgrec
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("KGREC_DATA"), help="(default: KGREC_DATA)")
     args = parser.parse_args()
     for name in args.names:
-        split = SHOPS[name](Path(args.data)) if name in SHOPS else read(*name.rsplit(":", 1))
+        split = shop_of(name, args.data)
         begun = time.perf_counter()
         model = LightFMRanker(split)
         found = measure(model, split.parts[args.part])

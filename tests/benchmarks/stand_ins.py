@@ -1,8 +1,8 @@
 """kgrec's defaults on shops of other kinds: `KGREC_DATA=FOLDER python tests/benchmarks/stand_ins.py [NAME ...]`.
 
-Cut from the benchmark data sets (amazon-beauty, lastfm, complete-journey), so that no default is tuned to two of them:
-each is trained and scored on one part like `scripts/benchmark.py` does, beside popularity,
-item-kNN, EASE, EASE with side information and LightGCN.
+Cut from the benchmark data sets (amazon-beauty, lastfm, complete-journey) or made up (structured_shops.py, which needs
+no data), so that no default is tuned to two of them: each is trained and scored on one part like `scripts/benchmark.py`
+does, beside popularity, item-kNN, EASE, EASE with side information and LightGCN.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from structured_shops import STRUCTURED
 
 import kgrec
 from kgrec.comparison import FUSED, PEERS, compare, summary
@@ -24,15 +26,17 @@ SHOWN = ["model", "runs", "seconds", "recall@10", "recall@10 sd", "ndcg@10", "nd
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shops = ", ".join(SHOPS)
-    parser.add_argument("names", nargs="*", default=list(SHOPS), help=f"of {shops} (default: all), or FOLDER:SPLIT")
+    named = [*SHOPS, *STRUCTURED]
+    parser.add_argument(
+        "names", nargs="*", default=named, help=f"of {', '.join(named)} (default: all), or FOLDER:SPLIT"
+    )
     parser.add_argument("--data", type=Path, default=os.environ.get("KGREC_DATA"), help="(default: KGREC_DATA)")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--part", choices=("validation", "test"), default="validation")
     parser.add_argument("--models", nargs="+", default=[*PEERS, FUSED])
     args = parser.parse_args()
     for name in args.names:
-        split = SHOPS[name](Path(args.data)) if name in SHOPS else read(*name.rsplit(":", 1))
+        split = shop_of(name, args.data)
         train = split.train
         print(
             f"{name}: {train.events['user_id'].n_unique():,} users, {train.items.height:,} items, "
@@ -48,6 +52,17 @@ def main() -> None:
         )
         with pl.Config(tbl_cols=-1, tbl_rows=-1, tbl_width_chars=160, float_precision=4):
             print(summary(rows).select(SHOWN), flush=True)
+
+
+def shop_of(name: str, data: Path | None) -> kgrec.Split:
+    """One of SHOPS, which are cut from `data`, or of STRUCTURED, or FOLDER:SPLIT."""
+    if name in STRUCTURED:
+        return STRUCTURED[name](np.random.default_rng(0))
+    if name not in SHOPS:
+        return read(*name.rsplit(":", 1))
+    if data is None:
+        sys.exit(f"{name} is cut from the benchmark data sets: --data is missing")
+    return SHOPS[name](Path(data))
 
 
 def read(folder: str, method: SplitMethod) -> kgrec.Split:
