@@ -390,8 +390,10 @@ def test_fit_takes_the_temperature_that_validation_prefers(split: kgrec.Split) -
     config = dataclasses.replace(SMALL, epochs=4, patience=1)
     model = kgrec.KGRecommender(config, device="cpu").fit(split.train, validation=split.validation).model_
     tried = model.about["temperatures"]
-    assert sorted(tried) == ["0.1", "0.2"]
-    assert model.network.scorer.temperature.item() == pytest.approx(float(max(tried, key=lambda name: tried[name])))
+    assert sorted(tried) == ["0.1", "0.2", "0.2, order not read"]
+    best = max(tried, key=lambda name: tried[name])
+    assert model.network.scorer.temperature.item() == pytest.approx(float(best.split(",")[0]))
+    assert model.network.behaviour.reads_order == ("order not read" not in best)
     fixed = dataclasses.replace(config, temperature=0.5)
     other = kgrec.KGRecommender(fixed, device="cpu").fit(split.train, validation=split.validation).model_
     assert other.about["temperatures"] == {}

@@ -122,12 +122,17 @@ class BehaviourEncoder(nn.Module):
         return functional.normalize(user, dim=-1)
 
     @property
+    def reads_order(self) -> bool:
+        """Whether it goes by the order of the events."""
+        return self.recency_logit is not None
+
+    @property
     def reads_all_others(self) -> bool:
         """Whether each place but the last has seen all events that are not of the item of the one after it.
 
         In training, where the order means nothing: what is read later is a whole history too.
         """
-        return self.training and self.recency_logit is None
+        return self.training and not self.reads_order
 
     def _all_others(self, events: Tensor, item_index: Tensor) -> Tensor:
         """Sum over the events of other items than that of the event after each place; over all where there is none."""

@@ -143,8 +143,8 @@ class FittedModel:
 
     @property
     def events_read(self) -> int:
-        """Events of a history that are read, at most, the most recent ones; all where their order means nothing."""
-        return self.config.history_length if self.histories.ordered else sys.maxsize
+        """Events of a history that are read, at most, the most recent ones; all where their order is not read."""
+        return self.config.history_length if self.network.behaviour.reads_order else sys.maxsize
 
     def user_vectors(self, histories: Histories) -> Tensor:
         """The vector of each history, shape (num_users, dim), unit length."""

@@ -29,11 +29,11 @@ class UserSide:
 
     num_users: int
     num_profile_features: int
-    ordered: bool  # whether the order of events means something
+    ordered: bool  # whether the order of events is read
 
 
 def behaviour_encoder(config: RecommenderConfig, users: UserSide) -> BehaviourEncoder:
-    """The behaviour encoder that a configuration asks for; where the order means nothing, it reads none."""
+    """The behaviour encoder that a configuration asks for; where the order is not to be read, it has no transformer."""
     return BehaviourEncoder(
         config.embedding_dim,
         length=max(config.history_length, 2),  # the shortest window that a training step reads

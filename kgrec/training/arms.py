@@ -1,11 +1,11 @@
-"""Which temperature to train on with, and the training to its end: watched, kept on disk, taken up again."""
+"""Which variant to train on with, and the training to its end: watched, kept on disk, taken up again."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -17,9 +17,16 @@ from kgrec.training.checkpoint import TrainingState, read_state, write_state
 from kgrec.training.loop import Training
 from kgrec.training.options import FitOptions
 
-PILOT = 320  # steps, about, after which the temperature is chosen
+PILOT = 320  # steps, about, after which the variant is chosen
 KEEP_EVERY = 600.0  # seconds between two checkpoints where looks at validation are rarer
-NEAR = 0.9  # of the best validation metric so far: a temperature that is below it half way is given up
+NEAR = 0.9  # of the best validation metric so far: a variant that is below it half way is given up
+
+
+class Variant(NamedTuple):
+    """What is tried where nothing says it: the temperature of the softmax, and whether the order of events is read."""
+
+    temperature: float
+    reads_order: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +39,14 @@ class Arm:
 
 
 def train(
-    start: Callable[[float], Arm],
-    temperatures: Sequence[float],
+    start: Callable[[Variant], Arm],
+    variants: Sequence[Variant],
     options: FitOptions,
     of: Mapping[str, Any],
     *,
     is_first: bool,
 ) -> tuple[Arm, dict[str, float]]:
-    """Train to the end, after a pilot of each temperature where there are several.
+    """Train to the end, after a pilot of each variant where there are several.
 
     Parameters
     ----------
@@ -53,13 +60,14 @@ def train(
     Returns
     -------
     Arm and dict
-        The arm, and the best validation metric of each temperature's pilot.
+        The arm, and the best validation metric of each variant's pilot.
     """
     saved = _saved(options, of)
     if saved is None:
-        arm, tried = _choose(start, temperatures)
+        variant, arm, tried = _choose(start, variants)
     else:
-        arm, tried = start(saved.plain["temperature"]), saved.plain["tried"]
+        variant, tried = Variant(*saved.plain["variant"]), saved.plain["tried"]
+        arm = start(variant)
         arm.training.restore(saved)
     told = 0 if saved is None else len(arm.training.log.rows)
     kept = time.monotonic()
@@ -67,7 +75,7 @@ def train(
     def keep(training: Training) -> None:
         nonlocal kept
         if is_first and options.checkpoint is not None:
-            write_state(options.checkpoint, _with(training.state(), arm, tried, of))
+            write_state(options.checkpoint, _with(training.state(), variant, tried, of))
             kept = time.monotonic()
 
     def pause(training: Training) -> None:
@@ -91,23 +99,41 @@ def train(
     return arm, tried
 
 
-def _choose(start: Callable[[float], Arm], temperatures: Sequence[float]) -> tuple[Arm, dict[str, float]]:
-    """The arm whose pilot did best on validation, and what all of them did."""
-    arms = {temperature: start(temperature) for temperature in temperatures}
-    tried: dict[float, float] = {}
-    for _ in range(2 if len(arms) > 1 else 0):
-        tried |= {temperature: arm.training.advance(PILOT // 2).best for temperature, arm in arms.items()}
-        least = NEAR * max(tried[temperature] for temperature in arms)
-        arms = {temperature: arm for temperature, arm in arms.items() if tried[temperature] >= least}
+def _choose(start: Callable[[Variant], Arm], variants: Sequence[Variant]) -> tuple[Variant, Arm, dict[str, float]]:
+    """The variant whose pilot did best on validation, its arm, and what all of them did.
+
+    Those that read the order of events (or don't) as the first one does are trained by turns; each of the others then
+    stands against the best of these, so that no more than two or so take memory at a time.
+    """
+    alike = [variant for variant in variants if variant.reads_order == variants[0].reads_order]
+    arms = {variant: start(variant) for variant in alike}
+    rounds: list[dict[Variant, float]] = []
+    for _ in range(2 if len(variants) > 1 else 0):
+        rounds.append({variant: arm.training.advance(PILOT // 2).best for variant, arm in arms.items()})
+        least = NEAR * max(rounds[-1].values())
+        arms = {variant: arm for variant, arm in arms.items() if rounds[-1][variant] >= least}
         if len(arms) == 1:
             break
-    best = max(arms, key=lambda temperature: arms[temperature].training.best)
-    return arms[best], {f"{temperature:g}": found for temperature, found in tried.items()}
+    best = max(arms, key=lambda variant: arms[variant].training.best)
+    arm, tried = arms[best], {variant: found for found_of in rounds for variant, found in found_of.items()}
+    arms.clear()
+    for variant in variants[len(alike) :]:
+        other = start(variant)
+        for found_of in rounds:
+            tried[variant] = other.training.advance(PILOT // 2).best
+            if tried[variant] < NEAR * found_of[best]:
+                break
+        if tried[variant] > arm.training.best:
+            best, arm = variant, other
+    return best, arm, {_name(variant, variants[0]): found for variant, found in tried.items()}
 
 
-def _with(state: TrainingState, arm: Arm, tried: Mapping[str, float], of: Mapping[str, Any]) -> TrainingState:
-    temperature = arm.training.config.temperature
-    return TrainingState(state.tensors, {**state.plain, "temperature": temperature, "tried": dict(tried), "of": of})
+def _name(variant: Variant, first: Variant) -> str:
+    return f"{variant.temperature:g}" + (", order not read" if variant.reads_order != first.reads_order else "")
+
+
+def _with(state: TrainingState, variant: Variant, tried: Mapping[str, float], of: Mapping[str, Any]) -> TrainingState:
+    return TrainingState(state.tensors, {**state.plain, "variant": list(variant), "tried": dict(tried), "of": of})
 
 
 def _saved(options: FitOptions, of: Mapping[str, Any]) -> TrainingState | None:

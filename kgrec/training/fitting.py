@@ -33,7 +33,7 @@ from kgrec.tensors.hetero import hetero_data
 from kgrec.tensors.profiles import ProfileColumns
 from kgrec.tensors.sequences import build_histories
 from kgrec.tensors.vocabulary import Vocabulary
-from kgrec.training.arms import Arm, item_vectors, train
+from kgrec.training.arms import Arm, Variant, item_vectors, train
 from kgrec.training.engine import Engine
 from kgrec.training.loop import Training
 from kgrec.training.options import FitOptions
@@ -90,7 +90,6 @@ def fit_model(
     profile = profile_columns.of(users.ids, dataset.users)
     histories = build_histories(interactions, users, items)
     histories = replace(histories, profile=profile, ordered=histories.ordered and ordered)
-    user_side = UserSide(len(users), profile_columns.size, histories.ordered)
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"examples"]))
     examples = click_examples(dataset.events, histories, users, items, draws)
     training = TrainingData.of(histories, examples, config.history_length)
@@ -102,15 +101,17 @@ def fit_model(
         dataset.items[c.TITLE] if c.TITLE in dataset.items.columns else pl.Series([None] * len(items), dtype=pl.String)
     )
 
-    def start(temperature: float) -> Arm:
-        settings = replace(config, temperature=temperature)
+    def start(variant: Variant) -> Arm:
+        settings = replace(config, temperature=variant.temperature)
+        user_side = UserSide(len(users), profile_columns.size, variant.reads_order)
+        told = replace(training, histories=replace(histories, ordered=variant.reads_order))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_stream(seed, b"network"))
             network = RecommenderNetwork(settings, data, len(items), user_side, histories.item_counts(len(items)))
         if previous is not None:
             continue_from(network, data, users, items, previous)
         if previous is None or previous.click_basis != training.basis:
-            network.serving.scorer.set_base_rate(base_rate(training, settings))
+            network.serving.scorer.set_base_rate(base_rate(told, settings))
         network.fusion.to_device(device)
         network.to(device).eval()  # but in an epoch nothing is left out
         model = FittedModel(
@@ -130,18 +131,19 @@ def fit_model(
             model.vectors = item_vectors(network)
             return validate(model) if validate else 0.0
 
-        run = Run(network, training, settings, seed, engine)
+        run = Run(network, told, settings, seed, engine)
         if previous is not None:
             run.slow_down()
         return Arm(model, network, Training(run, validate=watch if validate else None, progress=options.progress))
 
-    temperatures = _temperatures(config, ordered=histories.ordered, chooses=validate is not None)
+    reads_order = histories.ordered and (previous is None or previous.network.behaviour.reads_order)
+    variants = _variants(config, reads_order=reads_order, chooses=validate is not None)
     of = {"config": config.to_dict(), "seed": seed, "data": dataset.fingerprint(), "graph": _sizes(graph)}
     if options.checkpoint is not None:
         of["validation"] = None if chosen_by is None else fingerprint({c.VALIDATION: chosen_by}, ordered=frozenset())
         of["model to go on from"] = None if previous is None else _mark(previous)
     with engine.same_bits():
-        arm, tried = train(start, temperatures, options, of, is_first=engine.is_first)
+        arm, tried = train(start, variants, options, of, is_first=engine.is_first)
     model = arm.model
     model.vectors = item_vectors(arm.network)
     model.propagation = arm.network.fusion.propagation(data)
@@ -170,11 +172,15 @@ def _sizes(graph: KnowledgeGraph) -> dict[str, int]:
     return {label: table.height for label, table in graph.nodes.items()} | edges
 
 
-def _temperatures(config: RecommenderConfig, *, ordered: bool, chooses: bool) -> tuple[float, ...]:
-    """Those to try, the likely one first: one where it is given or nothing can choose."""
+def _variants(config: RecommenderConfig, *, reads_order: bool, chooses: bool) -> tuple[Variant, ...]:
+    """Those to try, the likely one first: one where the temperature is given or nothing can choose."""
     if config.temperature is not None:
-        return (config.temperature,)
-    likely = TEMPERATURES if ordered else TEMPERATURES[::-1]
+        return (Variant(config.temperature, reads_order),)
+    ordered, unordered = (
+        tuple(Variant(temperature, reads) for temperature in likely)
+        for reads, likely in ((True, TEMPERATURES), (False, TEMPERATURES[::-1]))
+    )
+    likely = (*ordered, unordered[0]) if reads_order else unordered
     return likely if chooses and config.patience is not None else likely[:1]
 
 

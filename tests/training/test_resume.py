@@ -113,7 +113,7 @@ def test_the_pilot_of_a_long_epoch_ends_within_it(split: kgrec.Split, monkeypatc
     config = dataclasses.replace(CONFIG, epochs=3, batch_size=4)
     about = kgrec.KGRecommender(config, device="cpu").fit(split.train, split.validation).model_.about
     rows = about["training"]["rows"]
-    assert len(about["temperatures"]) == 2
+    assert len(about["temperatures"]) == 3
     assert 0 < rows[0]["epoch"] < 1
     assert [row["epoch"] for row in rows if row["epoch"] >= 1][-1] == 3
     assert sorted(row["epoch"] for row in rows) == [row["epoch"] for row in rows]
