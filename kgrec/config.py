@@ -67,9 +67,11 @@ class RecommenderConfig:
     )
     num_layers: int = _setting(1, "rounds of propagation over the graph", 0, 8)
 
-    use_sequence: bool = _setting(True, "encode the order of a user's events with a causal transformer")
+    use_sequence: bool = _setting(
+        True, "encode the order of a user's events with a causal transformer, where it is read"
+    )
     history_length: int = _setting(
-        50, "most recent events of a user that are read; only in training where their order means nothing", 1, 2048
+        50, "most recent events of a user that are read; only in training where their order is not read", 1, 2048
     )
     sequence_layers: int = _setting(2, "layers of the causal transformer", 1, 12)
     sequence_heads: int = _setting(2, "attention heads of the causal transformer", 1, 32)

@@ -85,9 +85,9 @@ class KGRecommender(Answers):
         Where they are too few, or with `patience=None` in the config, nothing chooses and all epochs are run.
 
         The order of events counts unless most of a user's validation events lie before the last one of `train`; where
-        it does, short pilots on validation say whether the network reads it, as they choose the temperature: not where
-        what people like does not follow from what they had just before. Started by `torchrun`, the processes share the
-        work of each step and end with the same model.
+        it does, short pilots on validation say whether the network reads it, as they choose the temperature (one that
+        is given leaves it read): not where what people like does not follow from what they had just before. Started by
+        `torchrun`, the processes share the work of each step and end with the same model.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class KGRecommender(Answers):
             checkpoint, without one to the folder `runs`.
         precision : "auto", "fp32" or "bf16"
             bf16 makes the transformer's and the scores' products in 16 bits; auto: on CPUs that have units for them,
-            where a training takes half the time. On GPUs it pays with large models alone.
+            where a step takes a sixth to a third less time. On GPUs it pays with large models alone.
         deterministic : bool
             On a GPU too the same bits each time, or an error; a CPU always gives them.
         progress : bool, optional

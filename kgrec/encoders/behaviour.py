@@ -35,8 +35,8 @@ class BehaviourEncoder(nn.Module):
         Of the transformer's inputs and of what its blocks add; attention weights are not dropped (that would keep
         torch from its fused attention).
     recency : float, optional
-        Starting weight of an event for each step back, in (0, 1). None: all events count alike, their order means
-        nothing.
+        Starting weight of an event for each step back, in (0, 1). None: all events count alike, their order is not
+        read.
     event_weights : mapping of event name to starting weight
     num_users : int
         Users with a vector of their own; 0 for none.
@@ -130,7 +130,7 @@ class BehaviourEncoder(nn.Module):
     def reads_all_others(self) -> bool:
         """Whether each place but the last has seen all events that are not of the item of the one after it.
 
-        In training, where the order means nothing: what is read later is a whole history too.
+        In training, where the order is not read: what is read later is a whole history too.
         """
         return self.training and not self.reads_order
 

@@ -82,7 +82,10 @@ class PairFeatures:
         histories, counts = past.histories, past.counts
         keys, state = np.unique(np.stack([pairs.user_index, pairs.place]), axis=1, return_inverse=True)
         state = state.reshape(-1)
-        before = _Before.of(histories, keys[0], keys[1], self.model.events_read)
+        recent = (
+            self.model.config.history_length if histories.ordered else self.model.events_read
+        )  # features go by time
+        before = _Before.of(histories, keys[0], keys[1], recent)
         item = pairs.item_index
         columns = self._ranker(before, past, keys, state, item)
         columns["events of the item"] = np.log1p(counts[item]) - np.log1p(counts.mean())  # which grow with time

@@ -175,7 +175,7 @@ def pad(
     start, stop : int64, shape (batch,)
         Places in the flat arrays.
     shuffle : Generator, optional
-        Puts each cut in a random order: for histories whose order means nothing.
+        Puts each cut in a random order: for histories whose order is not read.
     """
     length = stop - start
     widest = max(int(length.max(initial=0)), 1)

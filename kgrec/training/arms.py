@@ -103,7 +103,7 @@ def _choose(start: Callable[[Variant], Arm], variants: Sequence[Variant]) -> tup
     """The variant whose pilot did best on validation, its arm, and what all of them did.
 
     Those that read the order of events (or don't) as the first one does are trained by turns; each of the others then
-    stands against the best of these, so that no more than two or so take memory at a time.
+    stands against the best so far, so that no more than two or so take memory at a time.
     """
     alike = [variant for variant in variants if variant.reads_order == variants[0].reads_order]
     arms = {variant: start(variant) for variant in alike}
@@ -117,14 +117,16 @@ def _choose(start: Callable[[Variant], Arm], variants: Sequence[Variant]) -> tup
     best = max(arms, key=lambda variant: arms[variant].training.best)
     arm, tried = arms[best], {variant: found for found_of in rounds for variant, found in found_of.items()}
     arms.clear()
+    reached = [found_of[best] for found_of in rounds]
     for variant in variants[len(alike) :]:
-        other = start(variant)
-        for found_of in rounds:
-            tried[variant] = other.training.advance(PILOT // 2).best
-            if tried[variant] < NEAR * found_of[best]:
+        other, found = start(variant), list[float]()
+        for least in reached:
+            found.append(other.training.advance(PILOT // 2).best)
+            if found[-1] < NEAR * least:
                 break
+        tried[variant] = found[-1]
         if tried[variant] > arm.training.best:
-            best, arm = variant, other
+            best, arm, reached = variant, other, found
     return best, arm, {_name(variant, variants[0]): found for variant, found in tried.items()}
 
 
@@ -143,6 +145,7 @@ def _saved(options: FitOptions, of: Mapping[str, Any]) -> TrainingState | None:
     state = read_state(options.checkpoint)
     found = state.plain.get("of", {})
     other = [name for name in of if found.get(name) != of[name]]
+    other += [] if "variant" in state.plain else ["version of kgrec"]
     if other:
         raise SavedModelError(
             f"{options.checkpoint} is the checkpoint of a training with another {list_first(other)}: go on with "

@@ -136,7 +136,8 @@ def fit_model(
             run.slow_down()
         return Arm(model, network, Training(run, validate=watch if validate else None, progress=options.progress))
 
-    reads_order = histories.ordered and (previous is None or previous.network.behaviour.reads_order)
+    chose_not_to = previous is not None and previous.histories.ordered and not previous.network.behaviour.reads_order
+    reads_order = histories.ordered and not chose_not_to
     variants = _variants(config, reads_order=reads_order, chooses=validate is not None)
     of = {"config": config.to_dict(), "seed": seed, "data": dataset.fingerprint(), "graph": _sizes(graph)}
     if options.checkpoint is not None:

@@ -247,7 +247,7 @@ def drawn_items(candidates: Tensor, targets: Tensor, size: int, num_items: int, 
 def before_itself(shown: Shown, batch: Batch) -> Shown:
     """The examples, those of an item of their row just before it.
 
-    Where the order means nothing a place says nothing, and the state just before an item is what has not seen it (see
+    Where the order is not read a place says nothing, and the state just before an item is what has not seen it (see
     `BehaviourEncoder.reads_all_others`).
     """
     same = batch.item_index[shown.line] == shown.item[:, None]

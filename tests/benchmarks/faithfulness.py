@@ -119,7 +119,7 @@ def edge_drops(
 ) -> tuple[float, float]:
     """The drop without the named edges, and the mean without as many of the item's and of its history's."""
     own = explainer.without.edges_of(asked.item)
-    recent = np.unique(asked.history.item_index[-explainer.model.config.history_length :])
+    recent = np.unique(asked.history.item_index[-explainer.model.events_read :])
     theirs = list({edge: None for one in recent if one != asked.item for edge in explainer.without.edges_of(int(one))})
     of_item = sum(edge in set(own) for edge in named)
     changes = [explainer.without_edges(asked, named)]

@@ -6,7 +6,7 @@
 The peer is any command that takes a dataset folder, a model's name, --threads and --minutes, and whose last line is
 JSON with `validation_curve`: pairs of seconds since the start of its training and validation Recall@10. It and kgrec
 run one after the other, alone, on as many threads each. kgrec's seconds count from the call of `fit`: graph embeddings,
-text vectors (from the cache, where they are in it) and both temperatures that are tried; it stops when it is there.
+text vectors (from the cache, where they are in it) and all variants that are tried; it stops when it is there.
 """
 
 from __future__ import annotations

@@ -61,6 +61,15 @@ def test_a_single_variant_has_no_pilot() -> None:
     assert _choose(lambda _: pilot, [SOFT]) == (SOFT, pilot, {})  # type: ignore[arg-type,return-value,comparison-overlap]
 
 
+def test_a_warm_start_reads_the_order_once_there_is_one() -> None:
+    split = checkerboard().split("leave_last_out")
+    events = split.train.events.drop("timestamp")
+    fitted = kgrec.KGRecommender(SMALL, device="cpu").fit(kgrec.Dataset(items=split.train.items, events=events))
+    assert not fitted.model_.network.behaviour.reads_order
+    fitted.fit(split.train, split.validation, warm_start=True)
+    assert fitted.model_.network.behaviour.reads_order
+
+
 def test_a_model_that_does_not_read_the_order_gives_the_same_lists_in_any_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

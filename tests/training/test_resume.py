@@ -10,7 +10,7 @@ import torch
 import kgrec
 from kgrec.errors import ConfigError, SavedModelError
 from kgrec.training import arms, run
-from kgrec.training.checkpoint import TrainingState, write_state
+from kgrec.training.checkpoint import TrainingState, read_state, write_state
 from tests.tiny import SMALL, checkerboard
 
 CONFIG = dataclasses.replace(SMALL, epochs=60, patience=2, averaging=0.9, batch_size=8)
@@ -123,6 +123,12 @@ def test_resume_with_other_settings_or_data_raises(split: kgrec.Split, tmp_path:
     file = tmp_path / "state.safetensors"
     fit = kgrec.KGRecommender(dataclasses.replace(CONFIG, epochs=1), device="cpu").fit
     fit(split.train, split.validation, checkpoint=file)
+    state = read_state(file)
+    older = tmp_path / "older.safetensors"
+    without = {name: value for name, value in state.plain.items() if name != "variant"}
+    write_state(older, TrainingState(state.tensors, without))
+    with pytest.raises(SavedModelError, match="another 'version of kgrec'"):
+        fit(split.train, split.validation, checkpoint=older, resume=True)
     other = checkerboard(seed=1).split("leave_last_out")
     with pytest.raises(SavedModelError, match=r"another 'config', 'data'"):
         kgrec.KGRecommender(CONFIG, device="cpu").fit(other.train, other.validation, checkpoint=file, resume=True)
