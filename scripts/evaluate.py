@@ -24,7 +24,6 @@ import kgrec
 from kgrec.errors import SavedModelError, not_number
 from kgrec.evaluation.list_metrics import list_metrics
 from kgrec.evaluation.metrics import ranking_metrics
-from kgrec.models.side_information import item_features
 from kgrec.plots import draw_reliability
 
 
@@ -100,6 +99,8 @@ def print_varied(
     recommender: kgrec.KGRecommender, split: kgrec.Split, part: kgrec.Dataset, args: argparse.Namespace
 ) -> None:
     """A row for each value of the knob: how right the lists are, how much they show and how varied they are."""
+    from kgrec.models.side_information import item_features  # PyTorch Geometric takes seconds to import
+
     vectors = item_features(split.train, recommender.config)
     k, rows = args.k[0], []
     for diversity in args.diversity:

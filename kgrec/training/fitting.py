@@ -111,7 +111,7 @@ def fit_model(
         if previous is not None:
             continue_from(network, data, users, items, previous)
         if previous is None or previous.click_basis != training.basis:
-            network.serving.scorer.set_base_rate(base_rate(told, settings))
+            network.serving.scorer.set_base_rate(base_rate(training, settings))
         network.fusion.to_device(device)
         network.to(device).eval()  # but in an epoch nothing is left out
         model = FittedModel(
@@ -177,12 +177,12 @@ def _variants(config: RecommenderConfig, *, reads_order: bool, chooses: bool) ->
     """Those to try, the likely one first: one where the temperature is given or nothing can choose."""
     if config.temperature is not None:
         return (Variant(config.temperature, reads_order),)
-    ordered, unordered = (
-        tuple(Variant(temperature, reads) for temperature in likely)
-        for reads, likely in ((True, TEMPERATURES), (False, TEMPERATURES[::-1]))
-    )
-    likely = (*ordered, unordered[0]) if reads_order else unordered
-    return likely if chooses and config.patience is not None else likely[:1]
+    likely = [
+        Variant(temperature, reads_order) for temperature in (TEMPERATURES if reads_order else TEMPERATURES[::-1])
+    ]
+    if reads_order:
+        likely.append(Variant(TEMPERATURES[-1], reads_order=False))
+    return tuple(likely) if chooses and config.patience is not None else (likely[0],)
 
 
 def features(
