@@ -20,6 +20,7 @@ from kgrec.tensors.sequences import Histories
 from kgrec.tensors.shown import Shown
 
 BLOCK = 20_000  # pairs at a time
+BLOCK_EVENTS = 1_000_000  # of their histories together, at most
 DAY = 24 * 3600.0
 WEIGHTS = ("last", "lately", "ever")  # how the events of a history count: the last alone, fading, all alike
 SINCE, POSITION, QUERY = "time since the last event", "position", "query"
@@ -67,7 +68,8 @@ class PairFeatures:
     def columns(self, pairs: Pairs, past: Past) -> Columns:
         """Each number by name, float32, shape (num_pairs,); NaN where it can't be known."""
         order = np.lexsort((pairs.place, pairs.user_index, pairs.shown_with))  # a list stays together
-        blocks = list(_blocks(pairs.shown_with[order]))
+        events_read = np.minimum(pairs.place[order], self._recent(past.histories))
+        blocks = list(_blocks(pairs.shown_with[order], events_read))
         parts = [self._block(pairs.take(order[some]), past) for some in blocks]
         back = np.argsort(order, kind="stable")
         if not parts:
@@ -78,14 +80,15 @@ class PairFeatures:
         """Let go of the log last asked for."""
         self._shown_before = None
 
+    def _recent(self, histories: Histories) -> int:
+        """How many of a user's last events are read; features go by time wherever it is known."""
+        return self.model.config.history_length if histories.ordered else self.model.events_read
+
     def _block(self, pairs: Pairs, past: Past) -> Columns:
         histories, counts = past.histories, past.counts
         keys, state = np.unique(np.stack([pairs.user_index, pairs.place]), axis=1, return_inverse=True)
         state = state.reshape(-1)
-        recent = (
-            self.model.config.history_length if histories.ordered else self.model.events_read
-        )  # features go by time
-        before = _Before.of(histories, keys[0], keys[1], recent)
+        before = _Before.of(histories, keys[0], keys[1], self._recent(histories))
         item = pairs.item_index
         columns = self._ranker(before, past, keys, state, item)
         columns["events of the item"] = np.log1p(counts[item]) - np.log1p(counts.mean())  # which grow with time
@@ -232,11 +235,14 @@ class _Before:
         return summed
 
 
-def _blocks(shown_with: np.ndarray) -> Iterator[slice]:
-    """Slices of about BLOCK pairs that cut no list; `shown_with` ascends."""
+def _blocks(shown_with: np.ndarray, events_read: np.ndarray) -> Iterator[slice]:
+    """Slices of about BLOCK pairs, fewer where many events are read, that cut no list; `shown_with` ascends."""
+    events_until = np.cumsum(events_read)
     begin = 0
     while begin < len(shown_with):
-        end = min(begin + BLOCK, len(shown_with))
+        events_before = events_until[begin] - events_read[begin]
+        most = int(np.searchsorted(events_until, events_before + BLOCK_EVENTS, side="right"))
+        end = min(begin + BLOCK, max(most, begin + 1), len(shown_with))
         if end < len(shown_with) and shown_with[end] >= 0:
             end = int(np.searchsorted(shown_with, shown_with[end - 1], side="right"))
         yield slice(begin, end)

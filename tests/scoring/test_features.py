@@ -124,7 +124,10 @@ def test_features_of_a_list_compare_with_the_others_in_it(model: FittedModel) ->
     assert np.isnan(found["cosine beside the list"][3])
 
 
-def test_features_are_the_same_in_any_order_and_any_blocks(model: FittedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["BLOCK", "BLOCK_EVENTS"])
+def test_features_are_the_same_in_any_order_and_any_blocks(
+    model: FittedModel, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
     rng = np.random.default_rng(0)
     size = 60
     user = rng.integers(0, 40, size)
@@ -135,10 +138,18 @@ def test_features_are_the_same_in_any_order_and_any_blocks(model: FittedModel, m
         shown_with=rng.integers(-1, 9, size),
     )
     whole = columns(model, asked)
-    monkeypatch.setattr(features, "BLOCK", 7)
+    monkeypatch.setattr(features, limit, 7)
     order = rng.permutation(size)
     for name, values in columns(model, asked.take(order)).items():
         np.testing.assert_allclose(values, whole[name][order], atol=1e-5, err_msg=name)
+
+
+def test_blocks_are_smaller_where_histories_are_long_and_cut_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "BLOCK_EVENTS", 10)
+    events_read = np.array([0, 4, 6, 1, 30, 30, 2, 2, 2, 2, 2, 2])
+    lists = np.array([-1, -1, -1, -1, -1, -1, 3, 3, 3, 3, 3, 3])
+    blocks = [(some.start, some.stop) for some in features._blocks(lists, events_read)]
+    assert blocks == [(0, 3), (3, 4), (4, 5), (5, 6), (6, 12)]
 
 
 def test_what_a_caller_may_not_know_is_of_the_moment(model: FittedModel) -> None:
