@@ -25,7 +25,7 @@ format: $(READY)
 	$(RUN)/ruff format .
 
 bench: $(READY)  ## accuracy on data/shop, beside simpler models
-	$(RUN)/python scripts/benchmark.py
+	$(RUN)/python scripts/benchmark.py --seeds 1
 
 shop: $(READY)  ## make data/shop again
 	$(RUN)/python scripts/make_shop.py

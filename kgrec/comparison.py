@@ -10,7 +10,8 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from kgrec.baselines import EASE, ItemKNN, LightGCN, Popularity, Ranker
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset, Split
-from kgrec.errors import ConfigError, check_whole, list_first
+from kgrec.errors import ComparisonError, ConfigError, KgrecError, check_whole, list_first
 from kgrec.evaluating import part_click_metrics
 from kgrec.evaluation.list_metrics import list_metrics
 from kgrec.evaluation.metrics import check_cutoffs, ranking_metrics
@@ -86,6 +87,13 @@ def compare(
     polars.DataFrame
         One row per model and seed: `model, seed, seconds` (of training), `memory_gb` (the most that its process held,
         where it has one of its own) and every metric; those of a slice are named `<metric>, <slice>`.
+
+    Raises
+    ------
+    ConfigError
+        If something asked for is not there, before anything is trained.
+    ComparisonError
+        With `jobs`, after all have been tried, if some failed; it holds the rows of the others.
     """
     unknown = [name for name in models if name not in (*PEERS, FUSED, *ABLATIONS)]
     if unknown:
@@ -106,29 +114,52 @@ def compare(
         raise ConfigError("nothing to train: give a model, and a seed where it is random")
     rows = KeptRows(kept, {"config": config.to_dict(), "part": part, "ks": list(ks), "slices": slices}, split)
     missing = [run for run in runs if run not in rows.made]
+    failed: dict[Run, Exception] = {}
     if jobs is None:
         for run in _told(missing, on_row):
             rows.add(run, work(*run))
     else:
-        threads = max(1, torch.get_num_threads() // jobs)
-        with ProcessPoolExecutor(
-            jobs, multiprocessing.get_context("spawn"), torch.set_num_threads, (threads,), max_tasks_per_child=1
-        ) as pool:  # spawn: a fork would copy torch's locks without its threads
-            waiting = {pool.submit(work, *run): run for run in _told(missing, on_row)}
-            failed = []
-            for done in as_completed(waiting):  # one that fails costs the others nothing
-                failed += [done] if done.exception() else []
-                if not done.exception():
-                    rows.add(waiting[done], done.result())
-        if failed:
-            failed[0].result()
-    return pl.DataFrame([rows.made[run] for run in runs], infer_schema_length=None)
+        alone = functools.partial(_in_its_own_process, work, max(1, torch.get_num_threads() // jobs))
+        with ThreadPoolExecutor(jobs) as pool:
+            waiting = {pool.submit(alone, run): run for run in _told(missing, on_row)}
+            try:
+                for done in as_completed(waiting):  # one that fails, or is killed, costs the others nothing
+                    error = done.exception()
+                    if error is None:
+                        rows.add(waiting[done], done.result())
+                    elif isinstance(error, Exception):
+                        failed[waiting[done]] = error
+            except BaseException:  # ctrl-C, a full disk: none of those in line is begun
+                pool.shutdown(cancel_futures=True)
+                raise
+    made = pl.DataFrame([rows.made[run] for run in runs if run in rows.made], infer_schema_length=None)
+    if failed:
+        faults = [f"\n  {_named(run)}: {_fault(failed[run])}" for run in runs if run in failed]
+        raise ComparisonError(f"{len(failed)} of {len(missing)} trainings failed:{''.join(faults)}", made)
+    return made
+
+
+def _in_its_own_process(work: Callable[..., dict[str, Any]], threads: int, run: Run) -> dict[str, Any]:
+    context = multiprocessing.get_context("spawn")  # a fork would copy torch's locks without its threads
+    with ProcessPoolExecutor(1, context, torch.set_num_threads, (threads,)) as pool:
+        return pool.submit(work, *run).result()
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, BrokenProcessPool):
+        return "its process was killed, as the system does where memory runs out: fewer jobs take less"
+    return f"{error if isinstance(error, KgrecError) else repr(error)}"
+
+
+def _named(run: Run) -> str:
+    name, seed = run
+    return name if seed is None else f"{name}, seed {seed}"
 
 
 def _told(runs: Sequence[Run], on_row: Callable[[str], None]) -> Iterator[Run]:
     """The runs, each told of before it is given out."""
     for name, seed in runs:
-        on_row(name if seed is None else f"{name}, seed {seed}")
+        on_row(_named((name, seed)))
         yield name, seed
 
 
@@ -232,6 +263,22 @@ def summary(rows: pl.DataFrame) -> pl.DataFrame:
         *(pl.col(name).mean() for name in metrics),
         *(pl.col(name).std().alias(f"{name} sd") for name in metrics if name not in ("seconds", "memory_gb")),
     )
+
+
+def worth(rows: pl.DataFrame) -> pl.DataFrame:
+    """What each part of kgrec adds: its metrics minus those of the same seed without the part.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per model of `ABLATIONS` in `rows`, with seeds in common: `model, runs`, and of every metric that both
+        have the mean and the spread over these seeds (`<metric>`, `<metric> sd`).
+    """
+    whole, parts = rows.filter(pl.col("model") == FUSED), rows.filter(pl.col("model").is_in(list(ABLATIONS)))
+    metrics = [name for name in rows.columns if name not in ("model", "seed", "seconds", "memory_gb")]
+    both = parts.join(whole, on="seed", suffix=", whole", maintain_order="left")
+    gains = both.select("model", "seed", *((pl.col(f"{name}, whole") - pl.col(name)).alias(name) for name in metrics))
+    return summary(gains)
 
 
 Model = Ranker | KGRecommender

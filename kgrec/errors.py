@@ -6,6 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from types import NoneType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class KgrecError(Exception):
@@ -51,6 +55,20 @@ class NotFittedError(KgrecError, RuntimeError):
 
 class SavedModelError(KgrecError):
     """A folder is not a saved model, or was made by an incompatible version."""
+
+
+class ComparisonError(KgrecError):
+    """Some trainings of a comparison failed.
+
+    Attributes
+    ----------
+    rows : polars.DataFrame
+        What the others gave; empty where none got to its end.
+    """
+
+    def __init__(self, message: str, rows: pl.DataFrame) -> None:
+        super().__init__(message)
+        self.rows = rows
 
 
 class ShapeError(KgrecError, ValueError):

@@ -84,10 +84,11 @@ class KGRecommender(Answers):
         random ones where many have no time) chooses in a first training, and is learned from in a short second one.
         Where they are too few, or with `patience=None` in the config, nothing chooses and all epochs are run.
 
-        The order of events counts unless most of a user's validation events lie before the last one of `train`; where
-        it does, short pilots on validation say whether the network reads it, as they choose the temperature (one that
-        is given leaves it read): not where what people like does not follow from what they had just before. Started by
-        `torchrun`, the processes share the work of each step and end with the same model.
+        The order of events, which their timestamps tell, counts unless most of a user's validation events lie before
+        the last one of `train`; where it does, short pilots on validation say whether the network reads it, as they
+        choose the temperature (one that is given leaves it read): not where what people like does not follow from what
+        they had just before. Started by `torchrun`, the processes share the work of each step and end with the same
+        model.
 
         Parameters
         ----------

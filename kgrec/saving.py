@@ -34,7 +34,7 @@ from kgrec.tensors.sequences import Histories
 from kgrec.tensors.shown import Shown
 from kgrec.tensors.vocabulary import Vocabulary
 
-FORMAT = 14
+FORMAT = 15
 MANIFEST = "model.json"  # names the folder of the rest; replaced in one step
 _PREFIX, _DIGITS = "model-", 12  # of a folder's name, hexadecimal
 

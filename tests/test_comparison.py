@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from kgrec import comparison
-from kgrec.comparison import FUSED, PEERS, compare, summary
-from kgrec.errors import ConfigError
+from kgrec.comparison import ABLATIONS, FUSED, PEERS, compare, summary, worth
+from kgrec.data.dataset import Split
+from kgrec.errors import ComparisonError, ConfigError
 from tests.tiny import SMALL, checkerboard
 
 
@@ -87,9 +92,66 @@ def test_compare_with_an_unknown_model_lists_those_known() -> None:
 def test_compare_with_a_run_that_fails_keeps_the_others(tmp_path: Path) -> None:
     split, file = checkerboard().split("leave_last_out"), tmp_path / "kept.jsonl"
     config = dataclasses.replace(SMALL, use_text=True, text_model=str(tmp_path / "no model"))
-    with pytest.raises(ConfigError, match="can't be loaded"):
+    with pytest.raises(
+        ComparisonError, match="1 of 2 trainings failed:\n  kgrec, seed 0: .* can't be loaded"
+    ) as failed:
         compare(split, config=config, ks=(3,), models=(FUSED, "popularity"), jobs=1, kept=file)
+    assert failed.value.rows["model"].to_list() == ["popularity"]
     assert '"model": "popularity"' in file.read_text("utf-8")
+
+
+def killed_as_ease(split: Split, *args: Any, **_: Any) -> dict[str, Any]:
+    """Stands for the training of one model, in a process of its own."""
+    if args[-2] == "EASE":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"model": args[-2], "seed": args[-1], "seconds": 0.0, "recall@3": 0.5}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_a_process_that_is_killed_takes_no_other_run_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "_row", killed_as_ease)
+    models = ("popularity", "EASE", "item-kNN")
+    with pytest.raises(ComparisonError, match="1 of 3 trainings failed:\n  EASE: its process was killed") as failed:
+        compare(checkerboard().split("leave_last_out"), models=models, jobs=2)
+    assert failed.value.rows["model"].to_list() == ["popularity", "item-kNN"]
+
+
+@pytest.mark.timeout(600)
+def test_each_part_of_kgrec_can_be_taken_away_and_measured_by_slice() -> None:
+    split = checkerboard().split("leave_last_out")
+    config = dataclasses.replace(SMALL, epochs=1)
+    rows = compare(split, config=config, models=(FUSED, *ABLATIONS), ks=(3,), slices=True)
+    assert rows["model"].to_list() == [FUSED, *ABLATIONS]
+    assert rows["ndcg@3, short histories"].is_finite().all()
+    found = worth(rows)
+    assert found["model"].to_list() == list(ABLATIONS)
+    whole, without = (rows.row(place, named=True) for place in (0, 1))
+    assert found["ndcg@3"][0] == pytest.approx(whole["ndcg@3"] - without["ndcg@3"])
+
+
+def test_worth_compares_runs_of_the_same_seed() -> None:
+    rows = pl.DataFrame(
+        {
+            "model": [FUSED, FUSED, FUSED, "kgrec without text", "kgrec without text", "popularity"],
+            "seed": [0, 1, 2, 2, 1, None],
+            "seconds": [1.0] * 6,
+            "ndcg@10": [9.0, 0.5, 0.4, 0.1, 0.4, 0.0],
+            "auc": [0.7, 0.7, 0.7, 0.6, 0.6, None],
+        }
+    )
+    found = worth(rows).to_dicts()
+    assert found == [
+        {
+            "model": "kgrec without text",
+            "runs": 2,
+            "ndcg@10": pytest.approx(0.2),
+            "auc": pytest.approx(0.1),
+            "ndcg@10 sd": pytest.approx(0.2 / 2**0.5),
+            "auc sd": pytest.approx(0.0),
+        }
+    ]
+    assert worth(rows.filter(pl.col("model") != FUSED)).is_empty()
 
 
 def test_compare_trains_each_model_and_seed_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 import time
@@ -220,6 +221,18 @@ def test_update_on_faulty_files_says_what_is_wrong(trained: Path, tmp_path: Path
     assert "2 faults" in said
     assert "'nothing'" in said
     assert "none.csv: can't be read" in said
+
+
+@pytest.mark.timeout(600)
+def test_benchmark_prints_every_metric_what_parts_are_worth_and_slices(shop: Path) -> None:
+    models = ("popularity", "kgrec", "kgrec without graph")
+    asked = ("--split", "leave_last_out", "--seeds", 2, "--slices", "--models", *models, "--set", *FAST)
+    said = run("benchmark.py", shop, *asked)
+    for table in ("the first 10", "the first 20", "clicks", "training", "kgrec minus", "ndcg@10 by slice", "lists"):
+        assert f"\n{table}" in said
+    assert re.search(r"\n│ kgrec +┆ 0\.\d{4} ± 0\.\d{4} ┆", said)
+    for name in ("hit@10", "mrr@20", "ece", "memory_gb", "short histories", "diversity_graph@10"):
+        assert f" {name} " in said
 
 
 def test_events_of_unknown_items_are_an_error_or_left_out_as_asked(shop: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -19,6 +20,8 @@ from kgrec.data.report import CleaningReport, Findings
 from kgrec.data.sources import Frame, from_frames
 from kgrec.data.splitting import SplitMethod
 from kgrec.errors import ConfigError, DataError, check_is, check_whole
+
+logger = logging.getLogger(__name__)
 
 History: TypeAlias = "pl.DataFrame | Callable[[], pl.DataFrame] | None"
 
@@ -169,9 +172,10 @@ class Dataset:
         Parameters
         ----------
         method : "leave_last_out", "temporal", "random" or "fixed"
-            `leave_last_out`: per user, the last interaction is test, the one before it validation. `temporal`: two
-            moments for everyone. `random`: by (user, item) pair. `fixed`: the parts that were given. The functions
-            of `kgrec.data.splitting` say more, on ties and on impressions.
+            `leave_last_out`: per user, the last interaction is test, the one before it validation; without
+            timestamps by the order of the rows, which no model reads: give row numbers as timestamps where they say
+            what came when. `temporal`: two moments for everyone. `random`: by (user, item) pair. `fixed`: the parts
+            that were given. The functions of `kgrec.data.splitting` say more, on ties and on impressions.
         ratio : three shares that sum to 1
             Of the interactions, for `temporal` and `random`.
         seed : int >= 0
@@ -189,6 +193,11 @@ class Dataset:
         match method:
             case "leave_last_out":
                 part = splitting.leave_last_out(self.events)
+                if self.events.height and self.events[c.TIMESTAMP].is_null().all():
+                    logger.warning(
+                        "leave_last_out without timestamps goes by the order of the rows, which no model reads: "
+                        "give row numbers as timestamps where they say what came when"
+                    )
             case "temporal":
                 part = splitting.temporal(self.events, shares)
             case "random":

@@ -60,7 +60,7 @@ class PairFeatures:
     def of(cls, model: FittedModel, rates: ClickRates | None = None) -> PairFeatures:
         """Those of a fitted model; without `rates` by those of what it knows was shown."""
         item_weights = model.item_weights.matrix if model.item_weights is not None and model.item_share else None
-        relations = item_relations(model.graph, model.items)
+        relations = item_relations(model.graph, model.items) if model.config.use_graph else ItemRelations({}, None)
         if rates is None and model.shown is not None and len(model.shown):
             rates = ClickRates.of(model.shown, relations, len(model.items))
         return cls(model, relations, _log_price(model), QueryMatch(model), item_weights, rates)

@@ -54,8 +54,9 @@ def test_leave_last_out_ties_keep_the_order_of_the_file() -> None:
     assert (items(split.train), items(split.validation), items(split.test)) == (["b"], ["a"], ["c"])
 
 
-def test_leave_last_out_without_timestamps_takes_the_order_of_the_file() -> None:
+def test_leave_last_out_without_timestamps_takes_the_order_of_the_file(caplog: pytest.LogCaptureFixture) -> None:
     split = dataset(("u", "c"), ("v", "a"), ("u", "b"), ("u", "a")).split("leave_last_out")
+    assert "give row numbers as timestamps" in caplog.text
     assert part_of(split) == {
         ("u", "c", None): "train",
         ("u", "b", None): "validation",
