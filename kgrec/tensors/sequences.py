@@ -93,6 +93,14 @@ class Histories:
         parts = {name: getattr(self, name)[kept] for name in ("item_index", "event_index", "timestamp")}
         return replace(self, start=np.concatenate([[0], np.cumsum(lengths)]), **parts)
 
+    def is_repeat(self) -> np.ndarray:
+        """Which events are of an item that their user had before, bool, shape (num_events,)."""
+        pairs = self.user_index() * (int(self.item_index.max(initial=0)) + 1) + self.item_index
+        _, first = np.unique(pairs, return_index=True)
+        again = np.ones(len(self.item_index), dtype=bool)
+        again[first] = False
+        return again
+
     def renumber(self, place: np.ndarray) -> Histories:
         """The events of some items alone, item i renamed to `place[i]`; -1 leaves it out."""
         item_index = place[self.item_index]

@@ -159,6 +159,9 @@ class Planner:
         Place of each item among the candidates; -1 for the others.
     numpy, torch : Generator
         The random streams.
+    is_repeat : bool, shape (num_events,), or None
+        Which events of the histories are no targets: lists leave out what their user has had, and what comes again, by
+        habit, would be most of what is learned. None: none of them.
     steps_per_epoch : int
     """
 
@@ -172,6 +175,8 @@ class Planner:
         self.windows = data.windows
         self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | (np.diff(data.start) > 0))
         self.length = self.windows.stop - self.windows.start
+        is_repeat = data.histories.is_repeat()
+        self.is_repeat = is_repeat if is_repeat.any() else None
         events = int(self.length.sum())
         self.steps_per_epoch = max(1, round(events / (config.batch_size or max(EVENTS, events / MOST_STEPS))))
 
@@ -192,12 +197,22 @@ class Planner:
         batch = pad(histories, windows.row[window], windows.start[window], windows.stop[window], shuffle)
         is_target = batch.item_index >= 0
         is_target[:, 0] &= torch.from_numpy(windows.is_first[window])
+        if self.is_repeat is not None:
+            is_target &= ~self._comes_again(window, batch)
         targets = batch.item_index[is_target]
         softmaxes = self._softmaxes(targets)
         given = self._given(window)
         if shuffle is not None:
             given = before_itself(given, batch)
         return Step(batch, is_target, softmaxes, self._shown(given, is_target, targets, softmaxes))
+
+    def _comes_again(self, window: np.ndarray, batch: Batch) -> Tensor:
+        """Which places of the windows hold an item that their user had before; without an order, further left."""
+        assert self.is_repeat is not None
+        if not self.data.histories.ordered:
+            return comes_again(batch.item_index)
+        place = self.windows.start[window, None] + np.arange(batch.item_index.shape[1])
+        return torch.from_numpy(self.is_repeat[np.minimum(place, len(self.is_repeat) - 1)])
 
     def _softmaxes(self, targets: Tensor) -> list[Softmax]:
         """One for about EVENTS of the targets, with candidates of its own: the work grows no faster than the events."""
@@ -242,6 +257,14 @@ def drawn_items(candidates: Tensor, targets: Tensor, size: int, num_items: int, 
     if len(candidates) < num_items:  # the targets come first and stand for themselves
         place = torch.where(place < own, place, torch.randint(own, len(candidates), (size,), generator=generator))
     return candidates[place]
+
+
+def comes_again(item_index: Tensor) -> Tensor:
+    """Which places of padded rows hold an item that stands further left in the row too, shape as `item_index`."""
+    ascending, order = item_index.sort(dim=1, stable=True)
+    again = torch.zeros_like(item_index, dtype=torch.bool)
+    again[:, 1:] = ascending[:, 1:] == ascending[:, :-1]
+    return torch.empty_like(again).scatter_(1, order, again)
 
 
 def before_itself(shown: Shown, batch: Batch) -> Shown:

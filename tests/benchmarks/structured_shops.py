@@ -96,6 +96,23 @@ def novelties(draws: np.random.Generator) -> kgrec.Split:
     return _shop(draws, taken, 1500, {"category": category}, np.array(times)).split("temporal")
 
 
+def repeats(draws: np.random.Generator) -> kgrec.Split:
+    """Tastes of 8 dimensions; two of three events are of what the user had before, some items again and again."""
+    firsts = _by_taste(draws, users=1500, items=800, events=12, dim=8, popularity=1.0, taste=3.5)
+    wear = draws.lognormal(sigma=1.5, size=800)  # how often an item is taken again
+    taken: Taken = []
+    had: list[int] = []
+    for place, (user, item) in enumerate(firsts):
+        had = [item] if place == 0 or firsts[place - 1][0] != user else [*had, item]
+        again = draws.choice(had, draws.poisson(2), p=wear[had] / wear[had].sum())
+        taken += [(user, item), *((user, int(old)) for old in again)]
+    times = np.empty(len(taken))
+    of = np.array([user for user, _ in taken])
+    for user in range(1500):
+        times[of == user] = np.sort(draws.integers(0, LASTS, int((of == user).sum())))
+    return _shop(draws, taken, 800, {"category": 20}, times).split("temporal")
+
+
 def _by_taste(
     draws: np.random.Generator, *, users: int, items: int, events: int, dim: int, popularity: float, taste: float
 ) -> Taken:
@@ -143,4 +160,5 @@ STRUCTURED: dict[str, Callable[[np.random.Generator], kgrec.Split]] = {
     "categories": categories,
     "chains": chains,
     "novelties": novelties,
+    "repeats": repeats,
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
+import pytest
 
 import kgrec
 from kgrec.tensors.clicks import click_examples
@@ -43,3 +46,35 @@ def test_an_epoch_is_of_every_window_once_in_steps_of_like_lengths() -> None:
     padded = np.array([len(batch) * plan.length[batch].max() for batch in batches])
     assert padded.sum() < 1.2 * events.sum()
     assert padded.max() < 3 * np.median(padded)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_what_a_user_had_before_is_read_but_is_no_target(ordered: bool) -> None:
+    plan = planner(np.array([130, 3, 1]), 60)  # the first user's windows are three, of 20 items at the most
+    plan = Planner(replace(plan.data, histories=replace(plan.data.histories, ordered=ordered)), 20, plan.config, seed=0)
+    histories, seen = plan.data.histories, list[tuple[int, int]]()
+    read = 0
+    for window in range(len(plan.windows)):
+        step = plan.step(np.array([window]))
+        read += int((step.batch.item_index >= 0).sum())
+        user = int(plan.windows.row[window])
+        targets = step.batch.item_index[step.is_target].tolist()
+        assert len(targets) == len(set(targets)) == step.num_targets
+        if ordered:
+            seen += [(user, item) for item in targets]
+        else:  # what is foreseen from the others of the window: once in each
+            begin, stop = plan.windows.start[window], plan.windows.stop[window]
+            inside = set(histories.item_index[begin:stop].tolist())
+            assert set(targets) == inside or not plan.windows.is_first[window]
+    if ordered:
+        firsts = {(user, int(item)) for user in range(3) for item in histories.of(user)}
+        assert len(seen) == len(firsts)
+        assert set(seen) == firsts
+    assert read >= 134
+
+
+def test_a_step_of_nothing_but_repeats_has_no_target() -> None:
+    plan = planner(np.array([130]), 60)
+    plan.data.histories.item_index[:] = 4
+    plan = Planner(plan.data, 20, plan.config, seed=0)
+    assert [plan.step(np.array([window])).num_targets for window in range(len(plan.windows))] == [1, 0, 0]
