@@ -126,7 +126,7 @@ def with_spread(table: pl.DataFrame, name: str) -> pl.Series:
     """Cells such as `0.1282 ± 0.0015`; the mean alone where one run has no spread, nothing where there is none."""
     pairs = zip(table[name], table[f"{name} sd"], strict=True)
     return pl.Series(
-        name, [None if mean is None else f"{mean:.4f}" + ("" if sd is None else f" ± {sd:.4f}") for mean, sd in pairs]
+        name, ["" if mean is None else f"{mean:.4f}" + ("" if sd is None else f" ± {sd:.4f}") for mean, sd in pairs]
     )
 
 
