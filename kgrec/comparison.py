@@ -148,7 +148,7 @@ def _in_its_own_process(work: Callable[..., dict[str, Any]], threads: int, run: 
 def _fault(error: Exception) -> str:
     if isinstance(error, BrokenProcessPool):
         return "its process was killed, as the system does where memory runs out: fewer jobs take less"
-    return f"{error if isinstance(error, KgrecError) else repr(error)}"
+    return str(error) if isinstance(error, KgrecError) else repr(error)
 
 
 def _named(run: Run) -> str:
@@ -158,9 +158,9 @@ def _named(run: Run) -> str:
 
 def _told(runs: Sequence[Run], on_row: Callable[[str], None]) -> Iterator[Run]:
     """The runs, each told of before it is given out."""
-    for name, seed in runs:
-        on_row(_named((name, seed)))
-        yield name, seed
+    for run in runs:
+        on_row(_named(run))
+        yield run
 
 
 class KeptRows:
