@@ -40,6 +40,9 @@ class TrainingData:
         1 or 0.
     basis : "impressions", "labels" or "sampled"
         As of `ClickExamples`.
+    is_repeat : bool, shape (num_events,), or None
+        Which events of the histories are no targets: lists leave out what their user has had, and what comes again, by
+        habit, would be most of what is learned. None: none of them.
     """
 
     histories: Histories
@@ -49,6 +52,7 @@ class TrainingData:
     place: np.ndarray
     label: np.ndarray
     basis: ClickBasis
+    is_repeat: np.ndarray | None
 
     @classmethod
     def of(cls, histories: Histories, examples: ClickExamples, length: int) -> TrainingData:
@@ -63,7 +67,8 @@ class TrainingData:
         order = np.argsort(window, kind="stable")
         del window
         parts = examples.item_index[order], place[order], examples.label[order]
-        return cls(histories, windows, start, *parts, examples.basis)
+        is_repeat = histories.is_repeat()
+        return cls(histories, windows, start, *parts, examples.basis, is_repeat if is_repeat.any() else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +164,6 @@ class Planner:
         Place of each item among the candidates; -1 for the others.
     numpy, torch : Generator
         The random streams.
-    is_repeat : bool, shape (num_events,), or None
-        Which events of the histories are no targets: lists leave out what their user has had, and what comes again, by
-        habit, would be most of what is learned. None: none of them.
     steps_per_epoch : int
     """
 
@@ -175,8 +177,6 @@ class Planner:
         self.windows = data.windows
         self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | (np.diff(data.start) > 0))
         self.length = self.windows.stop - self.windows.start
-        is_repeat = data.histories.is_repeat()
-        self.is_repeat = is_repeat if is_repeat.any() else None
         events = int(self.length.sum())
         self.steps_per_epoch = max(1, round(events / (config.batch_size or max(EVENTS, events / MOST_STEPS))))
 
@@ -197,8 +197,8 @@ class Planner:
         batch = pad(histories, windows.row[window], windows.start[window], windows.stop[window], shuffle)
         is_target = batch.item_index >= 0
         is_target[:, 0] &= torch.from_numpy(windows.is_first[window])
-        if self.is_repeat is not None:
-            is_target &= ~self._comes_again(window, batch)
+        if self.data.is_repeat is not None:
+            is_target &= ~self._comes_again(window, batch, self.data.is_repeat)
         targets = batch.item_index[is_target]
         softmaxes = self._softmaxes(targets)
         given = self._given(window)
@@ -206,13 +206,12 @@ class Planner:
             given = before_itself(given, batch)
         return Step(batch, is_target, softmaxes, self._shown(given, is_target, targets, softmaxes))
 
-    def _comes_again(self, window: np.ndarray, batch: Batch) -> Tensor:
+    def _comes_again(self, window: np.ndarray, batch: Batch, is_repeat: np.ndarray) -> Tensor:
         """Which places of the windows hold an item that their user had before; without an order, further left."""
-        assert self.is_repeat is not None
         if not self.data.histories.ordered:
             return comes_again(batch.item_index)
         place = self.windows.start[window, None] + np.arange(batch.item_index.shape[1])
-        return torch.from_numpy(self.is_repeat[np.minimum(place, len(self.is_repeat) - 1)])
+        return torch.from_numpy(is_repeat[np.minimum(place, len(is_repeat) - 1)])
 
     def _softmaxes(self, targets: Tensor) -> list[Softmax]:
         """One for about EVENTS of the targets, with candidates of its own: the work grows no faster than the events."""

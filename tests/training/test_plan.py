@@ -76,5 +76,6 @@ def test_what_a_user_had_before_is_read_but_is_no_target(ordered: bool) -> None:
 def test_a_step_of_nothing_but_repeats_has_no_target() -> None:
     plan = planner(np.array([130]), 60)
     plan.data.histories.item_index[:] = 4
-    plan = Planner(plan.data, 20, plan.config, seed=0)
+    data = replace(plan.data, is_repeat=plan.data.histories.is_repeat())
+    plan = Planner(data, 20, plan.config, seed=0)
     assert [plan.step(np.array([window])).num_targets for window in range(len(plan.windows))] == [1, 0, 0]
