@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,43 +139,64 @@ def _learn(
         graph = KnowledgeGraph.from_dataset(train)
     wanted = None if validation is None or not validation.interactions.height else validation.interactions
     watched, others = (None, None) if wanted is None else parts_by_user(wanted)
+    before = _events_before(train, validation)
+    known = train.interactions if before is train.events else interactions_of(before)
+    validate = None
+    if watched is not None:
+        validate = partial(_validation_metric, wanted=watched, before=_of_users(known, watched))
     model, data = fit_model(
         train,
         graph,
         config,
         seed=seed,
         options=options,
-        ordered=_is_ordered(train, wanted, previous),
-        validate=None if watched is None else lambda candidate: _validation_metric(candidate, watched),
+        ordered=_is_ordered(known, wanted, previous),
+        validate=validate,
         chosen_by=wanted,
         previous=previous,
     )
     return_freed_memory()  # the optimizer's too: the closed form takes gigabytes of its own
-    chooses = config.patience is not None
-    blend(model, data, *(wanted, others) if chooses else (None, None), previous)
+    trained, chooses = model.histories, config.patience is not None
+    if before is not train.events:
+        _know(model, before, train.users)
+    blend(model, data, trained, *(wanted, others) if chooses else (None, None), previous)
     if config.use_scoring:
-        model.shown = build_shown(train.events, model.users, model.items)
+        model.shown = build_shown(before, model.users, model.items)
     if validation is not None and config.use_scoring:
-        model.scoring = _scoring_module(model, train, validation, seed)
+        model.scoring = _scoring_module(model, before, validation, seed)
     elif previous is not None and previous.scoring is not None and config.use_scoring:
         model.scoring = replace(previous.scoring, features=None)
     clicks = train.events.clear() if validation is None else validation.events
     held = previous if validation is None else None
     fit_search(model, data, train.queries, clicks, seed=seed, previous=held)
-    _remember(model, train, validation)
+    _remember(model, before, validation, train.users)
     return model
 
 
-def _is_ordered(train: Dataset, wanted: pl.DataFrame | None, previous: FittedModel | None) -> bool:
+def _events_before(train: Dataset, validation: Dataset | None) -> pl.DataFrame:
+    """The events of train, and what is given of users whom only the validation part asks about."""
+    if validation is None or validation.history is None:
+        return train.events
+    strangers = validation.events.join(train.events.select(c.USER_ID), on=c.USER_ID, how="anti")
+    given = _of_users(validation.history, strangers)
+    return pl.concat([train.events, given], how="diagonal_relaxed") if given.height else train.events
+
+
+def _of_users(events: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """The events of the users that have a row among others."""
+    return events.filter(pl.col(c.USER_ID).is_in(others[c.USER_ID].unique().implode()))
+
+
+def _is_ordered(known: pl.DataFrame, wanted: pl.DataFrame | None, previous: FittedModel | None) -> bool:
     """Whether the order of events counts: as validation says, without one as it did before."""
     if wanted is None:
         return previous is None or previous.histories.ordered
-    return comes_after(wanted, train.interactions)
+    return comes_after(wanted, known)
 
 
-def _scoring_module(model: FittedModel, train: Dataset, validation: Dataset, seed: int) -> ScoringModule | None:
+def _scoring_module(model: FittedModel, before: pl.DataFrame, validation: Dataset, seed: int) -> ScoringModule | None:
     draws = np.random.default_rng(np.random.SeedSequence([seed, *b"scoring pairs"]))
-    histories = histories_through(model, train.events, validation, model.users)
+    histories = histories_through(model, before, validation, model.users)
     rng = scoring_stream(seed)
     labelled = labelled_pairs(
         validation, histories, model.users, model.items, draws, lambda user: some_pairs(user, rng)
@@ -182,28 +204,31 @@ def _scoring_module(model: FittedModel, train: Dataset, validation: Dataset, see
     return fit_scoring(model, labelled, replace(Past.of(model), histories=histories), rng)
 
 
-def _validation_metric(model: FittedModel, wanted: pl.DataFrame) -> float:
+def _validation_metric(model: FittedModel, wanted: pl.DataFrame, before: pl.DataFrame) -> float:
     users = wanted[c.USER_ID].unique(maintain_order=True)
     k = model.config.validation_k
-    lists = model_lists(model, users, model.histories.take(model.users.index(users)), k)
+    lists = model_lists(model, users, model.histories_of(before, Vocabulary(users)), k)
     return ranking_metrics(lists, wanted, ks=(k,))[f"{model.config.validation_metric}@{k}"]
 
 
-def _remember(model: FittedModel, train: Dataset, validation: Dataset | None) -> None:
-    """Make all events the known history of the users, and know those with a profile alone; no weight changes.
-
-    What is popular, and what nobody has had yet, follows from the known events too.
-    """
-    events = train.events
-    if validation is not None:
-        events = pl.concat([events, validation.events], how="diagonal_relaxed")
+def _know(model: FittedModel, events: pl.DataFrame, profiles: pl.DataFrame) -> None:
+    """Make events the known history of the users, and know those with a profile alone; no weight changes."""
     named = [events[c.USER_ID].unique(maintain_order=True)]
     if model.profile_columns.size:
-        named.append(train.users[c.USER_ID])
+        named.append(profiles[c.USER_ID])
     model.users = Vocabulary(pl.concat(named).unique(maintain_order=True))
     histories = build_histories(interactions_of(events), model.users, model.items)
-    profile = model.profile_columns.of(model.users.ids, train.users)
+    profile = model.profile_columns.of(model.users.ids, profiles)
     model.histories = replace(histories, ordered=model.histories.ordered, profile=profile)
+
+
+def _remember(model: FittedModel, before: pl.DataFrame, validation: Dataset | None, profiles: pl.DataFrame) -> None:
+    """Make all events known.
+
+    What is popular, and what nobody has had yet, follows from them too.
+    """
+    events = before if validation is None else pl.concat([before, validation.events], how="diagonal_relaxed")
+    _know(model, events, profiles)
     if validation is not None:
         model.prior = model.prior_after(model.histories)
     if model.shown is not None:

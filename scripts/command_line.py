@@ -11,7 +11,7 @@ from pathlib import Path
 
 import kgrec
 
-SPLITS = ("leave_last_out", "temporal", "random", "fixed")
+SPLITS = ("leave_last_out", "leave_users_out", "temporal", "random", "fixed")
 
 
 def add_on_unknown(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from kgrec.blending.repeats import add_repeats
 from kgrec.blending.wanted import Wanted
 from kgrec.models.fitted import FittedModel
 from kgrec.tensors.geometric import HeteroData
+from kgrec.tensors.sequences import Histories
 
 TRIED_USERS = 6_000  # settings are chosen for some users
 
@@ -20,6 +21,7 @@ TRIED_USERS = 6_000  # settings are chosen for some users
 def blend(
     model: FittedModel,
     data: HeteroData,
+    trained: Histories,
     wanted: pl.DataFrame | None,
     untouched: pl.DataFrame | None,
     previous: FittedModel | None = None,
@@ -30,6 +32,8 @@ def blend(
     ----------
     data : HeteroData
         The graph with the texts that the network was given.
+    trained : Histories
+        Those that the network was trained on; the model may know more, of users whom only validation asks about.
     wanted : frame of interactions, optional
         Of the validation part: they say what new items get. None: what held for `previous`, or nothing.
     untouched : frame of interactions, optional
@@ -43,7 +47,7 @@ def blend(
         chosen = None
     before: dict[str, Any] = {} if previous is None else previous.about
     if model.config.use_item_weights:
-        add_closed_form(model, data, chosen, before.get("closed_form"))
+        add_closed_form(model, data, trained, chosen, before.get("closed_form"))
     add_popularity(model, chosen, before.get("popularity"))
     place_new_items(model, wanted, previous)
     add_repeats(model, chosen, previous)

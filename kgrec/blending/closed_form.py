@@ -112,11 +112,13 @@ class _Task:
         )
 
 
-def add_closed_form(model: FittedModel, data: HeteroData, wanted: Wanted | None, before: dict[str, Any] | None) -> None:
-    """Fit it to what the model was trained on."""
+def add_closed_form(
+    model: FittedModel, data: HeteroData, trained: Histories, wanted: Wanted | None, before: dict[str, Any] | None
+) -> None:
+    """Fit it to the histories that the model was `trained` on."""
     config = model.config
-    items, share = _most_chosen(model.histories, len(model.items), config.item_weights_limit), config.item_share
-    settings, task = Settings(), _task(model, data, items)
+    items, share = _most_chosen(trained, len(model.items), config.item_weights_limit), config.item_share
+    settings, task = Settings(), _task(model, data, trained, items)
     if before is not None:
         before = {"fit_recency": before["recency"], **before}  # once they were one setting
         settings = Settings(**{name: before.get(name, value) for name, value in asdict(settings).items()})
@@ -128,9 +130,9 @@ def add_closed_form(model: FittedModel, data: HeteroData, wanted: Wanted | None,
         items,
         len(model.items),
         keep=config.item_weights_kept,
-        recency=settings.recency if model.histories.ordered else 1.0,
+        recency=settings.recency if trained.ordered else 1.0,
     )
-    model.item_weights, model.item_share = _to_unit_scale(weights, model.histories), share
+    model.item_weights, model.item_share = _to_unit_scale(weights, trained), share
     if wanted is not None:
         model.item_share = _choose_share(model, wanted)
     model.about["closed_form"] = {
@@ -140,9 +142,9 @@ def add_closed_form(model: FittedModel, data: HeteroData, wanted: Wanted | None,
     }
 
 
-def _task(model: FittedModel, data: HeteroData, items: np.ndarray) -> _Task:
+def _task(model: FittedModel, data: HeteroData, trained: Histories, items: np.ndarray) -> _Task:
     text, graph = text_products(data, items), graph_products(data, items) if model.config.use_graph else None
-    histories = model.histories.renumber(places(items, len(model.items)))
+    histories = trained.renumber(places(items, len(model.items)))
     return _Task(items, histories, *(None if part is None else part.to(model.device) for part in (text, graph)))
 
 
@@ -164,7 +166,8 @@ def _search(
 ) -> Settings:
     """One setting after the other, some once more, `most` candidates at the most."""
     wanted = wanted.within(task.items, len(model.items))
-    histories, num_items = task.histories.take(wanted.users), len(task.items)
+    num_items = len(task.items)
+    histories = model.histories.take(wanted.users).renumber(places(task.items, len(model.items)))
     column = torch.from_numpy(task.items).to(model.device)
     blocks = model.known_user_vectors(wanted.users).split(BLOCK)  # type: ignore[no-untyped-call]
     network = torch.cat([model.network_scores(users)[:, column] for users in blocks])

@@ -19,7 +19,7 @@ from kgrec.data.kcore import k_core
 from kgrec.data.report import CleaningReport, Findings
 from kgrec.data.sources import Frame, from_frames
 from kgrec.data.splitting import SplitMethod
-from kgrec.errors import ConfigError, DataError, check_is, check_whole
+from kgrec.errors import ConfigError, DataError, check_is, check_whole, list_first
 
 logger = logging.getLogger(__name__)
 
@@ -171,15 +171,17 @@ class Dataset:
 
         Parameters
         ----------
-        method : "leave_last_out", "temporal", "random" or "fixed"
+        method : "leave_last_out", "leave_users_out", "temporal", "random" or "fixed"
             `leave_last_out`: per user, the last interaction is test, the one before it validation; without
             timestamps by the order of the rows, which no model reads: give row numbers as timestamps where they say
-            what came when. `temporal`: two moments for everyone. `random`: by (user, item) pair. `fixed`: the parts
-            that were given. The functions of `kgrec.data.splitting` say more, on ties and on impressions.
+            what came when. `leave_users_out`: of users that train doesn't know, the last interaction; those before it
+            are given, as a session passed to `recommend(histories=)` is. `temporal`: two moments for everyone.
+            `random`: by (user, item) pair. `fixed`: the parts that were given. The functions of
+            `kgrec.data.splitting` say more, on ties and on impressions.
         ratio : three shares that sum to 1
-            Of the interactions, for `temporal` and `random`.
+            Of the interactions, for `temporal` and `random`; of the users with two or more, for `leave_users_out`.
         seed : int >= 0
-            For `random`.
+            For `random` and `leave_users_out`.
 
         Raises
         ------
@@ -198,6 +200,8 @@ class Dataset:
                         "leave_last_out without timestamps goes by the order of the rows, which no model reads: "
                         "give row numbers as timestamps where they say what came when"
                     )
+            case "leave_users_out":
+                part = splitting.leave_users_out(self.events, shares, seed)
             case "temporal":
                 part = splitting.temporal(self.events, shares)
             case "random":
@@ -207,7 +211,7 @@ class Dataset:
                     raise DataError("the dataset has no fixed parts: give events.train, events.validation, events.test")
                 part = self._content.part
             case _:
-                raise ConfigError(f"method is {method!r}, expected leave_last_out, temporal, random or fixed")
+                raise ConfigError(f"method is {method!r}, expected one of {list_first(splitting.METHODS)}")
         return _split(self._content, part, method)
 
     def fingerprint(self) -> str:
@@ -251,7 +255,8 @@ class Split:
     Parameters
     ----------
     train, validation, test : Dataset
-        `history` of validation holds the train events, that of test the train and validation events.
+        `history` of validation holds the train events, that of test the train and validation events; where users are
+        left out also what is given of those who had come by then.
     method : str
         How the events were divided.
     """
@@ -271,6 +276,8 @@ class Split:
         """What comes before the test part, train and validation in one: for a last training once all is chosen."""
         events = self.test.history
         assert events is not None
+        if self.method == "leave_users_out":  # those of the test part stay unknown
+            events = events.filter(~pl.col(c.USER_ID).is_in(self.test.events[c.USER_ID].unique().implode()))
         return Dataset.from_content(replace(self.train._content, events=events))
 
     def report(self) -> pl.DataFrame:
@@ -317,11 +324,15 @@ def _split(content: Content, part: pl.Series, method: SplitMethod) -> Split:
         replace(content, events=content.kept(part == code), part=None)
         for code in (splitting.TRAIN, splitting.VALIDATION, splitting.TEST)
     )
+    given = part == splitting.VALIDATION_GIVEN
     return Split(
         Dataset.from_content(train),
-        Dataset.from_content(validation, train.events),
+        Dataset.from_content(
+            validation,
+            functools.partial(content.kept, given | (part == splitting.TRAIN)) if given.any() else train.events,
+        ),
         # a copy of nearly all events: made where it is asked for
-        Dataset.from_content(test, functools.partial(content.kept, part < splitting.TEST)),
+        Dataset.from_content(test, functools.partial(content.kept, part != splitting.TEST)),
         method,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -13,9 +13,11 @@ from kgrec.data import columns as c
 from kgrec.data.disk import slices
 from kgrec.errors import ConfigError, DataError
 
-SplitMethod = Literal["leave_last_out", "temporal", "random", "fixed"]
+SplitMethod = Literal["leave_last_out", "leave_users_out", "temporal", "random", "fixed"]
+METHODS: tuple[str, ...] = get_args(SplitMethod)
 Ratio = tuple[float, float, float]
 TRAIN, VALIDATION, TEST = range(3)  # codes of the parts, in the order of columns.PARTS
+VALIDATION_GIVEN, TEST_GIVEN = 3, 4  # what came before, of users whom only this part asks about
 _ROW, _PART, _LIKED, _LISTED = "__row__", "__part__", "__liked__", "__listed__"
 _PAIR, _LIST = [c.USER_ID, c.ITEM_ID], [c.USER_ID, c.SESSION_ID, c.TIMESTAMP]
 
@@ -105,11 +107,48 @@ def last_of_some(events: pl.DataFrame, share: float, seed: int) -> pl.Series:
     The other rows go as those of `leave_last_out` do.
     """
     is_last = leave_last_out(events) == TEST
+    drawn = _shuffled_users(events, np.random.default_rng(np.random.SeedSequence([seed, *b"split"])))
+    size = _share_of(share, int(events.select(liked().sum()).item()))
+    return (is_last & events[c.USER_ID].is_in(drawn.head(size).implode())).cast(pl.Int8)
+
+
+def leave_users_out(events: pl.DataFrame, ratio: Ratio, seed: int) -> pl.Series:
+    """Some users are in train; of others the last interaction is validation, of others again it is test.
+
+    What these users did before is given when lists are asked for, and nothing is trained on it. The shares of `ratio`
+    are of the users with two interactions or more; the others are in train. Where no event has a time, a random
+    interaction takes the place of the last. The other rows go as those of `leave_last_out` do, to what is given or
+    with the last interaction.
+
+    Returns
+    -------
+    polars.Series of int8
+        The part of each row, or `VALIDATION_GIVEN` or `TEST_GIVEN`.
+
+    Source: Liang et al. 2018 (Mult-VAE), section 4.2, strong generalization; there a fifth of a user's items is held
+    out, at random.
+    """
+    generator = np.random.default_rng(np.random.SeedSequence([seed, *b"split"]))
+    if events.height and events[c.TIMESTAMP].is_null().all():
+        events = events.with_columns(pl.Series(c.TIMESTAMP, generator.permutation(events.height)))
+    is_last = leave_last_out(events) == TEST
+    drawn = _shuffled_users(events, generator)
+    first, last = (_share_of(share, len(drawn)) for share in (ratio[0], ratio[0] + ratio[1]))
+    part = pl.zeros(events.height, dtype=pl.Int8, eager=True)
+    for users, asked, given in (
+        (drawn[first:last], VALIDATION, VALIDATION_GIVEN),
+        (drawn[last:], TEST, TEST_GIVEN),
+    ):
+        inside = events[c.USER_ID].is_in(users.implode())
+        part = part.set(inside, given).set(inside & is_last, asked)
+    return part.rename("part")
+
+
+def _shuffled_users(events: pl.DataFrame, generator: np.random.Generator) -> pl.Series:
+    """Those with two interactions or more."""
     counts = events.filter(liked()).group_by(c.USER_ID, maintain_order=True).len()
     users = counts.filter(pl.col("len") > 1)[c.USER_ID]
-    generator = np.random.default_rng(np.random.SeedSequence([seed, *b"split"]))
-    drawn = generator.permutation(len(users))[: _share_of(share, int(counts["len"].sum()))]
-    return (is_last & events[c.USER_ID].is_in(users.gather(drawn).implode())).cast(pl.Int8)
+    return users.gather(generator.permutation(len(users)))
 
 
 def _other_rows(events: pl.DataFrame, is_liked: pl.Series) -> Iterator[pl.DataFrame]:

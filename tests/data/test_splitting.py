@@ -183,6 +183,62 @@ def test_leave_last_out_with_distinct_times_ignores_the_order_of_the_file(rows: 
     assert part_of(dataset(*rows).split("leave_last_out")) == part_of(dataset(*sorted(rows)).split("leave_last_out"))
 
 
+# --- leave_users_out
+
+
+def _twenty_users() -> Dataset:
+    """u00 to u19, four events each, the last of them on d; and one of a single event."""
+    rows = [(f"u{user:02}", item, place) for user in range(20) for place, item in enumerate("abcd")]
+    return dataset(*rows, ("single", "a", 9))
+
+
+def test_leave_users_out_asks_for_the_last_event_of_users_that_train_does_not_know() -> None:
+    whole = _twenty_users()
+    split = whole.split("leave_users_out", ratio=(0.7, 0.1, 0.2))
+    users = {name: set(part.events["user_id"]) for name, part in split.parts.items()}
+    assert [len(found) for found in users.values()] == [15, 2, 4]
+    assert "single" in users["train"]
+    assert not users["train"] & users["validation"] | users["test"] & (users["train"] | users["validation"])
+    assert items(split.validation) == ["d"] * 2
+    assert items(split.test) == ["d"] * 4
+    assert split.report()["new_users"].to_list() == [15, 0, 0]
+    for seed in (0, 1):
+        same = whole.split("leave_users_out", ratio=(0.7, 0.1, 0.2), seed=seed).test.events.equals(split.test.events)
+        assert same == (seed == 0)
+
+
+def test_leave_users_out_gives_what_came_before_and_train_none_of_it() -> None:
+    whole = _twenty_users()
+    split = whole.split("leave_users_out", ratio=(0.7, 0.1, 0.2))
+    asked, tested = set(split.validation.events["user_id"]), set(split.test.events["user_id"])
+    assert split.validation.history is not None
+    assert split.test.history is not None
+    given = split.validation.history.join(split.train.events, on="user_id", how="anti")
+    assert set(given["user_id"]) == asked
+    assert given["item_id"].to_list() == list("abc") * 2
+    rest = split.test.history.join(split.validation.history, on=["user_id", "item_id"], how="anti")
+    assert sorted(rest.filter(pl.col("user_id").is_in(tested))["item_id"]) == sorted("abc" * 4)
+    assert rest.filter(pl.col("user_id").is_in(asked)).equals(split.validation.events)
+    assert split.test.history.height + split.test.events.height == whole.events.height
+    assert not tested & set(split.known.events["user_id"])
+    assert split.known.events.height == whole.events.height - 16
+
+
+def test_leave_users_out_without_times_draws_the_event() -> None:
+    rows = [(f"u{user:03}", item) for user in range(100) for item in ITEM_IDS]
+    split = dataset(*rows).split("leave_users_out")
+    assert split.test.events["timestamp"].null_count() == split.test.events.height == 15
+    assert len(set(items(split.test)) | set(items(split.validation))) > 4
+
+
+def test_leave_users_out_impressions_before_the_last_event_are_given() -> None:
+    rows = [("u", "a", 1, "impression"), ("u", "a", 2), ("u", "b", 3, "impression"), ("u", "c", 4)]
+    split = dataset(*rows, ("single", "a", 1)).split("leave_users_out", ratio=(0.1, 0.0, 0.9))
+    assert items(split.test) == ["c"]
+    assert split.test.history is not None
+    assert split.test.history.filter(pl.col("user_id") == "u")["item_id"].to_list() == ["a", "a", "b"]
+
+
 # --- laws of all methods
 
 ANY_EVENT = st.tuples(
@@ -328,7 +384,7 @@ def test_split_with_bad_seed_is_a_config_error(seed: object) -> None:
 
 
 def test_split_with_unknown_method_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="method is 'last', expected leave_last_out, temporal, random or fixed"):
+    with pytest.raises(ConfigError, match="method is 'last', expected one of 'leave_last_out', .*'fixed'"):
         dataset(("u", "a", 1)).split("last")  # type: ignore[arg-type]
 
 
