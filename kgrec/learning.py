@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import asdict, replace
 from functools import partial
@@ -37,6 +38,7 @@ from kgrec.training.options import FitOptions
 if TYPE_CHECKING:  # the database driver takes a second to import
     from kgrec.graph.store import GraphStore
 
+logger = logging.getLogger(__name__)
 
 HELD, FEWEST_HELD = 0.1, 50  # share of the interactions that choose where no validation part is given; how many can
 
@@ -53,7 +55,8 @@ def learn(
 ) -> FittedModel:
     """Everything that `KGRecommender.fit` learns; where there is a `previous` model, by going on from it.
 
-    Without a validation part some of the events are held out to choose, and then learned from too.
+    Without a validation part some of the events are held out to choose, and then learned from too; likewise where it
+    asks for users of whom hardly any has a history, which tells nothing of what the network makes of histories.
     """
     if graph is not None and not isinstance(graph, KnowledgeGraph):
         from kgrec.graph.store import GraphStore  # the database driver takes a second to import
@@ -64,12 +67,16 @@ def learn(
     own = None
     if validation is not None and not validation.events.height:
         validation = None
-    if validation is None and previous is None and config.patience is not None:
+    can_choose = validation is not None and _asks_of_histories(train, validation)
+    if not can_choose and previous is None and config.patience is not None:
         own = own_validation(train, seed)
     if own is None:
         model = _learn(train, validation, graph, config, seed=seed, options=options, previous=previous)
     else:
         model = _learn_twice(train, own, graph, config, seed=seed, options=options)
+        if validation is not None:
+            logger.warning("validation asks for users without a history: some of the events of train choose instead")
+            _remember(model, train.events, validation, train.users)
     model.about["complements"] = asdict(choose_pairing(model))
     return model
 
@@ -180,6 +187,13 @@ def _events_before(train: Dataset, validation: Dataset | None) -> pl.DataFrame:
     strangers = validation.events.join(train.events.select(c.USER_ID), on=c.USER_ID, how="anti")
     given = _of_users(validation.history, strangers)
     return pl.concat([train.events, given], how="diagonal_relaxed") if given.height else train.events
+
+
+def _asks_of_histories(train: Dataset, validation: Dataset) -> bool:
+    """Whether half of the interactions of a validation part, or `FEWEST_HELD`, are of users with a history."""
+    wanted = validation.interactions
+    known = wanted.join(_events_before(train, validation), on=c.USER_ID, how="semi").height
+    return known >= min(FEWEST_HELD, wanted.height / 2)
 
 
 def _of_users(events: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:

@@ -82,7 +82,9 @@ class KGRecommender(Answers):
 
         Without `validation` the last tenth of the events (the last ones of some users where that tenth is of new users,
         random ones where many have no time) chooses in a first training, and is learned from in a short second one.
-        Where they are too few, or with `patience=None` in the config, nothing chooses and all epochs are run.
+        Where they are too few, or with `patience=None` in the config, nothing chooses and all epochs are run. So too
+        where hardly a user of `validation` has a history: what it asks then tells nothing of the network. A part of a
+        split has one for users of whom its `history` says something, whether train knows them or not.
 
         The order of events, which their timestamps tell, counts unless most of a user's validation events lie before
         the last one of `train`; where it does, short pilots on validation say whether the network reads it, as they
