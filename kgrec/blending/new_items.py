@@ -41,7 +41,7 @@ def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: F
     if wanted is not None:
         temperature = score_temperature(model, wanted)
         offset = new_item_offset(model, wanted, temperature)
-        offsets = [unsold_offset(model, wanted, one) for one in (temperature, 1.0)]
+        offsets = [unsold_offset(model, wanted, one) for one in dict.fromkeys((temperature, 1.0))]
         unsold = _ranking_best(model, wanted, ~known, offsets)
     else:
         before = {} if previous is None else previous.about["new_items"]

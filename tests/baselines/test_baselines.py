@@ -51,6 +51,22 @@ def test_ease_takes_the_settings_that_rank_validation_best(split: kgrec.Split) -
     assert chosen.ndcg(split.validation) >= EASE(split.train).ndcg(split.validation)
 
 
+def test_ease_of_a_large_catalogue_lists_what_has_the_most_events(
+    split: kgrec.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kgrec.baselines.ease.SEARCHED_ITEMS", 4)
+    monkeypatch.setattr("kgrec.baselines.ease.MOST_ITEMS", 8)
+    counts = split.train.interactions["item_id"].value_counts().sort("count", descending=True)["count"]
+    for side in (None, kgrec.RecommenderConfig()):
+        ease = EASE(split.train, split.validation, side=side)
+        assert ease.weights.shape == (8, 8)
+        assert ease.liked.getnnz(axis=0)[ease.kept].min() >= counts[7]
+        lists = ease.recommend_part(split.test, 12)
+        assert set(lists["item_id"]) <= set(ease.items.take(ease.kept))
+        assert lists["item_id"].n_unique() == 8
+        assert len(ease.settings) == (1 if side is None else 3)
+
+
 def test_lightgcn_smooths_as_the_dense_matrix_does(split: kgrec.Split) -> None:
     model = LightGCN(split.train, epochs=1, num_layers=2)
     size = len(model.users)
