@@ -24,6 +24,7 @@ from kgrec.baselines import EASE, ItemKNN, LightGCN, Popularity, Ranker
 from kgrec.config import RecommenderConfig
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset, Split
+from kgrec.data.fingerprint import fingerprint
 from kgrec.errors import ComparisonError, ConfigError, KgrecError, check_whole, list_first
 from kgrec.evaluating import part_click_metrics
 from kgrec.evaluation.list_metrics import list_metrics
@@ -177,6 +178,8 @@ class KeptRows:
         if self.file is None:
             return
         data = [part.fingerprint() for part in split.parts.values()]
+        if split.method == "leave_users_out" and split.test.history is not None:  # what is given is in no part
+            data.append(fingerprint({c.EVENTS: split.test.history}, ordered=frozenset({c.EVENTS})))
         known = json.dumps([settings, data, about(), _code()], sort_keys=True)
         self.of = hashlib.sha256(known.encode()).hexdigest()[:16]
         for row in kept_rows(self.file, self.of):

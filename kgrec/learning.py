@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +27,7 @@ from kgrec.scoring.model import ScoringModule
 from kgrec.scoring.pairs import labelled_pairs
 from kgrec.scoring.past import Past, histories_through
 from kgrec.search.fitting import fit_search
-from kgrec.tensors.sequences import build_histories
+from kgrec.tensors.sequences import Histories, build_histories
 from kgrec.tensors.shown import build_shown
 from kgrec.tensors.vocabulary import Vocabulary
 from kgrec.training.fitting import fit_model
@@ -41,6 +40,7 @@ if TYPE_CHECKING:  # the database driver takes a second to import
 logger = logging.getLogger(__name__)
 
 HELD, FEWEST_HELD = 0.1, 50  # share of the interactions that choose where no validation part is given; how many can
+MANY_HELD = 1_000  # interactions that can choose, be they a small share of a validation part
 
 
 def learn(
@@ -67,16 +67,20 @@ def learn(
     own = None
     if validation is not None and not validation.events.height:
         validation = None
-    can_choose = validation is not None and _asks_of_histories(train, validation)
-    if not can_choose and previous is None and config.patience is not None:
+    chooses = validation
+    if validation is not None and config.patience is not None and not _asks_of_histories(train, validation):
+        chooses = None
+    if chooses is None and previous is None and config.patience is not None:
         own = own_validation(train, seed)
+    if chooses is not validation:
+        what = "nothing does" if own is None else "some of the events of train do"
+        logger.warning("validation asks for users without a history, who can't choose: %s", what)
     if own is None:
-        model = _learn(train, validation, graph, config, seed=seed, options=options, previous=previous)
+        model = _learn(train, chooses, graph, config, seed=seed, options=options, previous=previous)
     else:
         model = _learn_twice(train, own, graph, config, seed=seed, options=options)
-        if validation is not None:
-            logger.warning("validation asks for users without a history: some of the events of train choose instead")
-            _remember(model, train.events, validation, train.users)
+    if chooses is not validation and validation is not None:
+        _remember(model, _events_before(train, validation), validation, train.users)
     model.about["complements"] = asdict(choose_pairing(model))
     return model
 
@@ -145,21 +149,26 @@ def _learn(
     if graph is None:
         graph = KnowledgeGraph.from_dataset(train)
     wanted = None if validation is None or not validation.interactions.height else validation.interactions
-    watched, others = (None, None) if wanted is None else parts_by_user(wanted)
     before = _events_before(train, validation)
     known = train.interactions if before is train.events else interactions_of(before)
-    validate = None
-    if watched is not None:
-        validate = partial(_validation_metric, wanted=watched, before=_of_users(known, watched))
+    watch, others, chosen_by = None, None, None
+    if wanted is not None:
+        told = pl.concat([known[c.USER_ID], train.users[c.USER_ID]]) if config.use_profiles else known[c.USER_ID]
+        watched, others = parts_by_user(_of_users(wanted, told))
+        if watched.height:
+            watch = _Watch(watched, _of_users(known, watched[c.USER_ID]), train.users)
+        chosen_by = wanted if before is train.events else pl.concat([wanted, before[train.events.height :]])
+    ordered = _is_ordered(known, wanted, previous)
+    del known  # all interactions once more, where some are given
     model, data = fit_model(
         train,
         graph,
         config,
         seed=seed,
         options=options,
-        ordered=_is_ordered(known, wanted, previous),
-        validate=validate,
-        chosen_by=wanted,
+        ordered=ordered,
+        validate=watch,
+        chosen_by=chosen_by,
         previous=previous,
     )
     return_freed_memory()  # the optimizer's too: the closed form takes gigabytes of its own
@@ -185,20 +194,19 @@ def _events_before(train: Dataset, validation: Dataset | None) -> pl.DataFrame:
     if validation is None or validation.history is None:
         return train.events
     strangers = validation.events.join(train.events.select(c.USER_ID), on=c.USER_ID, how="anti")
-    given = _of_users(validation.history, strangers)
+    given = _of_users(validation.history, strangers[c.USER_ID])
     return pl.concat([train.events, given], how="diagonal_relaxed") if given.height else train.events
 
 
 def _asks_of_histories(train: Dataset, validation: Dataset) -> bool:
-    """Whether half of the interactions of a validation part, or `FEWEST_HELD`, are of users with a history."""
-    wanted = validation.interactions
-    known = wanted.join(_events_before(train, validation), on=c.USER_ID, how="semi").height
-    return known >= min(FEWEST_HELD, wanted.height / 2)
+    """Whether half of the interactions of a validation part, or `MANY_HELD`, are of users with a history."""
+    wanted, before = validation.interactions, _events_before(train, validation)
+    known = train.interactions if before is train.events else interactions_of(before)
+    return _of_users(wanted, known[c.USER_ID]).height >= min(MANY_HELD, wanted.height / 2)
 
 
-def _of_users(events: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-    """The events of the users that have a row among others."""
-    return events.filter(pl.col(c.USER_ID).is_in(others[c.USER_ID].unique().implode()))
+def _of_users(events: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
+    return events.filter(pl.col(c.USER_ID).is_in(users.unique().implode()))
 
 
 def _is_ordered(known: pl.DataFrame, wanted: pl.DataFrame | None, previous: FittedModel | None) -> bool:
@@ -218,11 +226,32 @@ def _scoring_module(model: FittedModel, before: pl.DataFrame, validation: Datase
     return fit_scoring(model, labelled, replace(Past.of(model), histories=histories), rng)
 
 
-def _validation_metric(model: FittedModel, wanted: pl.DataFrame, before: pl.DataFrame) -> float:
-    users = wanted[c.USER_ID].unique(maintain_order=True)
-    k = model.config.validation_k
-    lists = model_lists(model, users, model.histories_of(before, Vocabulary(users)), k)
-    return ranking_metrics(lists, wanted, ks=(k,))[f"{model.config.validation_metric}@{k}"]
+@dataclass(slots=True)
+class _Watch:
+    """The validation metric of a model in training.
+
+    Attributes
+    ----------
+    wanted, before : frames of interactions
+        Of the validation part, and of its users before it.
+    profiles : frame
+    histories : Histories, optional
+        Of the users of `wanted`, made at the first look.
+    """
+
+    wanted: pl.DataFrame
+    before: pl.DataFrame
+    profiles: pl.DataFrame
+    histories: Histories | None = None
+
+    def __call__(self, model: FittedModel) -> float:
+        users = self.wanted[c.USER_ID].unique(maintain_order=True)
+        if self.histories is None:
+            profile = model.profile_columns.of(users, self.profiles)
+            self.histories = replace(model.histories_of(self.before, Vocabulary(users)), profile=profile)
+        k = model.config.validation_k
+        lists = model_lists(model, users, self.histories, k)
+        return ranking_metrics(lists, self.wanted, ks=(k,))[f"{model.config.validation_metric}@{k}"]
 
 
 def _know(model: FittedModel, events: pl.DataFrame, profiles: pl.DataFrame) -> None:

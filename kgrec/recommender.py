@@ -82,9 +82,10 @@ class KGRecommender(Answers):
 
         Without `validation` the last tenth of the events (the last ones of some users where that tenth is of new users,
         random ones where many have no time) chooses in a first training, and is learned from in a short second one.
-        Where they are too few, or with `patience=None` in the config, nothing chooses and all epochs are run. So too
-        where hardly a user of `validation` has a history: what it asks then tells nothing of the network. A part of a
-        split has one for users of whom its `history` says something, whether train knows them or not.
+        Where they are too few, or with `patience=None` in the config, nothing chooses and all epochs are run. So it
+        goes too, with a warning, where less than half of what `validation` asks (and fewer than 1,000 interactions) is
+        of users with a history: the rest tells nothing of what the network makes of histories. Where a part's
+        `history` says something of users whom train doesn't know, they choose like any other.
 
         The order of events, which their timestamps tell, counts unless most of a user's validation events lie before
         the last one of `train`; where it does, short pilots on validation say whether the network reads it, as they

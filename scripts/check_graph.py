@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("dataset", type=Path, help="dataset folder (kgrec's, RecBole's or KGAT's files)")
     parser.add_argument("--split", choices=SPLITS, help="check for leakage of this split's held-out events too")
     parser.add_argument("--schema", type=Path, help="TOML file of the labels and relations (default: kgrec's own)")
-    parser.add_argument("--seed", type=int, default=0, help="of a random split and of the leakage check's draws")
+    parser.add_argument("--seed", type=int, default=0, help="of a split that draws and of the leakage check's draws")
     add_on_unknown(parser)
     parser.add_argument("--strict", action="store_true", help="end with status 1 on a warning or likely leakage")
     parser.add_argument("--format", choices=("text", "json"), default="text")

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import kgrec
-
-SPLITS = ("leave_last_out", "leave_users_out", "temporal", "random", "fixed")
+from kgrec.data.splitting import METHODS as SPLITS  # noqa: F401
 
 
 def add_on_unknown(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Rank for the users of one part of a split, print the metrics and write the lists.
 
-The known history of a user at test time is train + validation. The ranker's weights were fitted to train alone (but for
-`train.py --refit`), those that predict clicks to validation.
+The known history of a user at test time is train + validation (what is given of users that are left out). The ranker's
+weights were fitted to train alone (but for `train.py --refit`), those that predict clicks to validation.
 
 examples:
   python scripts/evaluate.py runs/shop data/shop --split temporal --part test --out recommendations.csv

@@ -63,7 +63,7 @@ class EASE(Ranker):
             self.weights = torch.empty(0)
             del events, products
         events, products = self._take(MOST_ITEMS, data)
-        self.settings = {name: value for name, value in self.settings.items() if name == "penalty" or name in products}
+        self.settings = {name: {**START, **self.settings}[name] for name in ("penalty", *products)}
         self.weights = _fit(events, products, self.settings)
 
     def _take(self, most: int, data: HeteroData | None) -> tuple[Tensor, dict[str, Tensor]]:

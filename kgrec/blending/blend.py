@@ -49,5 +49,5 @@ def blend(
     if model.config.use_item_weights:
         add_closed_form(model, data, trained, chosen, before.get("closed_form"))
     add_popularity(model, chosen, before.get("popularity"))
-    place_new_items(model, wanted, previous)
+    place_new_items(model, trained, wanted, previous)
     add_repeats(model, chosen, previous)

@@ -23,8 +23,10 @@ FAR = 20.0  # the largest offset, of logits
 TEMPERATURES = tuple(2 ** (step / 2) for step in range(-2, 11))  # 0.5 to 32: of scores as logits
 
 
-def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: FittedModel | None = None) -> None:
-    """Say which bias new items get, and where the items of the catalogue that have no events stand, in place.
+def place_new_items(
+    model: FittedModel, trained: Histories, wanted: pl.DataFrame | None, previous: FittedModel | None = None
+) -> None:
+    """Say which bias new items get, and where the items that have no events in `trained` stand, in place.
 
     Both have the bias that items have by and large. Where there is a validation part, it says what is added: for items
     that are still to come as much as items taken for new lack (`new_item_offset`), for the items that nobody has had
@@ -35,14 +37,15 @@ def place_new_items(model: FittedModel, wanted: pl.DataFrame | None, previous: F
     of the catalogue have lists that can be seen: of the offsets with and without that temperature the one that ranks
     better is taken.
     """
-    known = torch.from_numpy(model.histories.item_counts(len(model.items)) > 0).to(model.device)
+    known = torch.from_numpy(trained.item_counts(len(model.items)) > 0).to(model.device)
     usual = float(model.vectors.bias[known].median())
     _set_bias(model, ~known, usual)
     if wanted is not None:
         temperature = score_temperature(model, wanted)
         offset = new_item_offset(model, wanted, temperature)
-        offsets = [unsold_offset(model, wanted, one) for one in dict.fromkeys((temperature, 1.0))]
-        unsold = _ranking_best(model, wanted, ~known, offsets)
+        offsets = [unsold_offset(model, wanted, one) for one in (temperature, 1.0)]
+        nobodys = torch.from_numpy(model.histories.item_counts(len(model.items)) == 0).to(model.device)
+        unsold = _ranking_best(model, wanted, nobodys, offsets)
     else:
         before = {} if previous is None else previous.about["new_items"]
         offset, unsold = before.get("offset", 0.0), before.get("unsold", 0.0)

@@ -120,7 +120,10 @@ class Dataset:
 
     @property
     def history(self) -> pl.DataFrame | None:
-        """For a part of a split: the events of the parts before it. None for train and for a whole dataset."""
+        """For a part of a split: the events before it, those of the parts before and what is given of its own users.
+
+        None for train and for a whole dataset.
+        """
         if callable(self._history):
             self._history = self._history()
         return self._history
@@ -277,15 +280,16 @@ class Split:
         events = self.test.history
         assert events is not None
         if self.method == "leave_users_out":  # those of the test part stay unknown
-            events = events.filter(~pl.col(c.USER_ID).is_in(self.test.events[c.USER_ID].unique().implode()))
+            tested = events[c.USER_ID].is_in(self.test.events[c.USER_ID].unique().implode())
+            events = replace(self.train._content, events=events).kept(~tested)
         return Dataset.from_content(replace(self.train._content, events=events))
 
     def report(self) -> pl.DataFrame:
         """One line per part: columns `part, events, interactions, users, items, known_pairs, new_users`.
 
         `users` and `items` are those with an interaction in the part. `known_pairs` counts the interactions with an
-        item that the user already had in an earlier part: a ranker that leaves seen items out can't hit them.
-        `new_users` have no interaction in an earlier part.
+        item that the user already had in the part's history: a ranker that leaves seen items out can't hit them.
+        `new_users` have no interaction there.
         """
         return pl.DataFrame([{"part": name, **_counts(part)} for name, part in self.parts.items()])
 

@@ -146,7 +146,7 @@ def leave_users_out(events: pl.DataFrame, ratio: Ratio, seed: int) -> pl.Series:
 
 def _shuffled_users(events: pl.DataFrame, generator: np.random.Generator) -> pl.Series:
     """Those with two interactions or more."""
-    counts = events.filter(liked()).group_by(c.USER_ID, maintain_order=True).len()
+    counts = events.select(pl.col(c.USER_ID).filter(liked())).group_by(c.USER_ID, maintain_order=True).len()
     users = counts.filter(pl.col("len") > 1)[c.USER_ID]
     return users.gather(generator.permutation(len(users)))
 

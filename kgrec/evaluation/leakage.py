@@ -11,6 +11,7 @@ import polars as pl
 
 from kgrec.data import columns as c
 from kgrec.data.dataset import Split
+from kgrec.data.splitting import liked
 from kgrec.errors import DataError, check_whole
 from kgrec.evaluation.leakage_table import SCHEMA, LeakageReport
 from kgrec.evaluation.links import AlikeItems, Links, Pairs, pairs_of, product_links, rows_of
@@ -33,7 +34,8 @@ MADE_OF_TRAIN_SHARE, MADE_OF_TRAIN_BEYOND = 1.5, 1.5
 def leakage_report(split: Split, graph: KnowledgeGraph | None = None, seed: int = 0) -> LeakageReport:
     """Audit every relation of a graph against the held-out interactions of a split.
 
-    A held-out pair counts when its user has train interactions, none of them with that item. A relation is flagged
+    A held-out pair counts when its user has train interactions (what is given where users are left out), none of them
+    with that item. A relation is flagged
 
     - when it is an edge between a user and an item that was held out;
     - when it joins products directly and `linked` is at least 1% of the pairs, twice `shuffled`, 1.3 times `alike` and
@@ -77,7 +79,8 @@ def leakage_report(split: Split, graph: KnowledgeGraph | None = None, seed: int 
     inside = _train_shares(_last_train_pairs(train, item_ids), graph, item_ids, alike, seed)
     tables = []
     for part in (c.VALIDATION, c.TEST):
-        pairs = pairs_of(split.parts[part].interactions, train, item_ids)
+        given = split.parts[part].history if split.method == "leave_users_out" else None
+        pairs = pairs_of(split.parts[part].interactions, train if given is None else given.filter(liked()), item_ids)
         if len(pairs):
             draws = _Draws.make(pairs, alike, _generator(seed, part))
             tables.append(_audit(part, pairs, inside, product_links(graph, item_ids, pairs.users[c.USER_ID]), draws))

@@ -22,6 +22,7 @@ def slices(part: Dataset, train: Dataset) -> dict[str, pl.DataFrame]:
     dict
         `cold items` (no train event), `tail items` (fewer than 5, cold ones too), `new users` (no train event),
         `short histories` and `long histories` (the users with train events, cut at their median); a slice may be empty.
+        Where users are left out (`leave_users_out`) all are new.
     """
     wanted, liked = part.interactions.select(c.USER_ID, c.ITEM_ID).unique(maintain_order=True), train.interactions
     of_item = counts_of(wanted, liked, c.ITEM_ID)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import kgrec
-from kgrec.data.splitting import SplitMethod
+from kgrec.data.splitting import METHODS, SplitMethod
 
 SHOWN = ("recall@10", "ndcg@10", "recall@20", "auc", "log_loss", "ece")
 
@@ -22,7 +22,7 @@ SHOWN = ("recall@10", "ndcg@10", "recall@20", "auc", "log_loss", "ece")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--split", required=True, choices=("leave_last_out", "temporal", "random", "fixed"))
+    parser.add_argument("--split", required=True, choices=METHODS)
     parser.add_argument("--data", type=Path, default=os.environ.get("KGREC_DATA", "."), help="(default: KGREC_DATA)")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")

@@ -202,7 +202,7 @@ def test_of_two_offsets_the_one_that_ranks_the_validation_events_better_is_taken
     monkeypatch.setattr(new_items, "unsold_offset", lambda *_: next(given))
     for wanted, best in ((known, -15.0), (~known, 15.0)):
         model.prior = model.cold = None
-        new_items.place_new_items(model, unsold.validation.interactions.filter(wanted))
+        new_items.place_new_items(model, model.histories, unsold.validation.interactions.filter(wanted))
         assert model.about["new_items"]["unsold"] == best
         assert model.prior is not None
         assert model.prior.tolist() == [0.0] * 12 + [best] * 2

@@ -270,6 +270,26 @@ def test_split_parts_are_a_partition_and_train_never_shows_a_held_out_event(
 
 
 @given(st.lists(ANY_EVENT, min_size=8, max_size=40))
+def test_leave_users_out_keeps_users_apart_and_loses_no_event(rows: list[tuple[object, ...]]) -> None:
+    whole = dataset(*rows)
+    try:
+        split = whole.split("leave_users_out", ratio=(0.4, 0.3, 0.3))
+    except DataError:
+        return  # nothing to train on
+    before, given = split.test.history, split.validation.history
+    assert before is not None
+    assert given is not None
+    assert sorted(map(repr, [*before.rows(), *split.test.events.rows()])) == sorted(map(repr, whole.events.rows()))
+    train, asked, tested = ({*part.events["user_id"]} for part in split.parts.values())
+    assert not train & (asked | tested)
+    assert not asked & tested
+    assert {*given["user_id"]} <= train | asked
+    assert {*split.known.events["user_id"]} == train | asked
+    for part in (split.validation, split.test):
+        assert part.interactions["user_id"].n_unique() == part.interactions.height
+
+
+@given(st.lists(ANY_EVENT, min_size=8, max_size=40))
 def test_leave_last_out_train_never_shows_a_new_held_out_pair(rows: list[tuple[object, ...]]) -> None:
     """A held-out pair is in train only when the user already liked the item then."""
     try:
