@@ -153,10 +153,7 @@ def _learn(
     known = train.interactions if before is train.events else interactions_of(before)
     watch, others, chosen_by = None, None, None
     if wanted is not None:
-        told = pl.concat([known[c.USER_ID], train.users[c.USER_ID]]) if config.use_profiles else known[c.USER_ID]
-        watched, others = parts_by_user(_of_users(wanted, told))
-        if watched.height:
-            watch = _Watch(watched, _of_users(known, watched[c.USER_ID]), train.users)
+        watch, others = _choosers(wanted, known, train.users if config.use_profiles else train.users.clear())
         chosen_by = wanted if before is train.events else pl.concat([wanted, before[train.events.height :]])
     ordered = _is_ordered(known, wanted, previous)
     del known  # all interactions once more, where some are given
@@ -224,6 +221,17 @@ def _scoring_module(model: FittedModel, before: pl.DataFrame, validation: Datase
         validation, histories, model.users, model.items, draws, lambda user: some_pairs(user, rng)
     )
     return fit_scoring(model, labelled, replace(Past.of(model), histories=histories), rng)
+
+
+def _choosers(wanted: pl.DataFrame, known: pl.DataFrame, profiles: pl.DataFrame) -> tuple[_Watch | None, pl.DataFrame]:
+    """What says when the training ends, and the interactions that choose all else.
+
+    Those wanted by users of whom something is known: events, or a profile.
+    """
+    told = pl.concat([known[c.USER_ID], profiles[c.USER_ID]]) if profiles.width > 1 else known[c.USER_ID]
+    watched, others = parts_by_user(_of_users(wanted, told))
+    watch = _Watch(watched, _of_users(known, watched[c.USER_ID]), profiles) if watched.height else None
+    return watch, others
 
 
 @dataclass(slots=True)
