@@ -63,7 +63,7 @@ def test_they_are_served_as_histories_are(split: kgrec.Split, fitted: kgrec.KGRe
     assert lists["item_id"].to_list() == passed["item_id"].to_list()
 
 
-def test_nothing_is_trained_on_what_is_given(split: kgrec.Split, fitted: kgrec.KGRecommender) -> None:
+def test_nothing_is_trained_on_what_is_given(split: kgrec.Split) -> None:
     """Of whom the histories are changes no weight, where all choices are the same."""
     fixed = dataclasses.replace(CONFIG, patience=None, epochs=2, temperature=0.1)
     assert split.validation.history is not None
@@ -151,7 +151,7 @@ def test_an_item_that_only_strangers_had_stands_as_new_ones_do(sessions: kgrec.D
     assert model.vectors.bias[place] == known.median()
 
 
-def test_their_profiles_are_read_while_the_training_is_watched(split: kgrec.Split) -> None:
+def test_their_profiles_are_read_while_the_training_is_watched() -> None:
     """What is liked follows from a trait alone: looks that don't read it can't tell."""
     users = [f"u{n:03}" for n in range(240)]
     rng = np.random.default_rng(1)
@@ -166,10 +166,7 @@ def test_their_profiles_are_read_while_the_training_is_watched(split: kgrec.Spli
         events=events,
         users={"user_id": users, "kind": [f"k{n % 3}" for n in range(240)]},
     )
-    in_time = shop.split("temporal", ratio=(0.7, 0.3, 0.0))
-    half = in_time.train.events.filter(pl.col("user_id") < "u120")
-    parts = {"train": in_time.train.events, "validation": pl.concat([in_time.validation.events, half]).tail(100)}
-    fixed = kgrec.Dataset(items=shop.items, events={**parts, "test": half.head(1)}, users=shop.users).split("fixed")
+    strangers = shop.split("leave_users_out")
     seen = []
     original = kgrec.learning._Watch.__call__
 
@@ -181,7 +178,9 @@ def test_their_profiles_are_read_while_the_training_is_watched(split: kgrec.Spli
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kgrec.learning._Watch, "__call__", spy)
-        kgrec.KGRecommender(dataclasses.replace(CONFIG, epochs=1), device="cpu").fit(fixed.train, fixed.validation)
+        kgrec.KGRecommender(dataclasses.replace(CONFIG, epochs=1), device="cpu").fit(
+            strangers.train, strangers.validation
+        )
     assert seen
     assert (seen[0] > 0).all()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from kgrec.models.closed_form import zero_diagonal_ridge
 from kgrec.models.side_information import catalogue_data, graph_products, text_products
 from kgrec.ranking.search import coordinate_search
 from kgrec.tensors.geometric import HeteroData
+from kgrec.tensors.ranges import largest
 from kgrec.tensors.sequences import Histories
 
 START = {"penalty": 300.0, "text": 30.0, "graph": 1.0}
@@ -49,8 +49,8 @@ class EASE(Ranker):
         validation = that_tells(validation)
         data = None if side is None else catalogue_data(train, self.items, side)
         self.settings = START
+        events, products = self._take(MOST_ITEMS if validation is None else SEARCHED_ITEMS, data)
         if validation is not None:
-            events, products = self._take(SEARCHED_ITEMS, data)
 
             def ndcg(settings: dict[str, float]) -> float:
                 self.weights = torch.empty(0)  # those of before make room
@@ -61,14 +61,15 @@ class EASE(Ranker):
             start = {name: START[name] for name in dict.fromkeys(order)}
             self.settings = coordinate_search([start], [(name, GRID[name]) for name in order], ndcg)
             self.weights = torch.empty(0)
-            del events, products
-        events, products = self._take(MOST_ITEMS, data)
+            if len(self.kept) < len(self.items):
+                del events, products
+                events, products = self._take(MOST_ITEMS, data)
         self.settings = {name: {**START, **self.settings}[name] for name in ("penalty", *products)}
         self.weights = _fit(events, products, self.settings)
 
     def _take(self, most: int, data: HeteroData | None) -> tuple[Tensor, dict[str, Tensor]]:
         """Keep so many items: their inner products by events, and by text and graph where they have any."""
-        self.kept = np.sort(np.argsort(-self.liked.getnnz(axis=0), kind="stable")[:most])
+        self.kept = largest(self.liked.getnnz(axis=0), most)
         liked = self.liked[:, self.kept]
         events = torch.from_numpy((liked.T @ liked).toarray())
         found = (

@@ -25,7 +25,7 @@ from kgrec.models.fitted import FittedModel
 from kgrec.models.side_information import graph_products, text_products
 from kgrec.ranking.search import coordinate_search
 from kgrec.tensors.geometric import HeteroData
-from kgrec.tensors.ranges import evenly
+from kgrec.tensors.ranges import evenly, largest
 from kgrec.tensors.sequences import Histories
 from kgrec.tensors.vocabulary import places
 
@@ -84,7 +84,7 @@ class _Task:
 
     def with_most_events(self, most: int) -> _Task:
         """The same for the items that have the most events."""
-        kept = _most_chosen(self.histories, len(self.items), most)
+        kept = largest(self.histories.item_counts(len(self.items)), most)
         at = torch.from_numpy(kept)
         text, graph = (None if part is None else part[at][:, at] for part in (self.text, self.graph))
         histories = self.histories.renumber(places(kept, len(self.items)))
@@ -117,7 +117,7 @@ def add_closed_form(
 ) -> None:
     """Fit it to the histories that the model was `trained` on."""
     config = model.config
-    items, share = _most_chosen(trained, len(model.items), config.item_weights_limit), config.item_share
+    items, share = largest(trained.item_counts(len(model.items)), config.item_weights_limit), config.item_share
     settings, task = Settings(), _task(model, data, trained, items)
     if before is not None:
         before = {"fit_recency": before["recency"], **before}  # once they were one setting
@@ -225,9 +225,3 @@ def _deviation(scores: Tensor) -> float:
     deviation = scores.std(dim=1, unbiased=False)
     some = deviation > 0
     return float(deviation[some].mean()) if bool(some.any()) else 0.0
-
-
-def _most_chosen(histories: Histories, num_items: int, most: int) -> np.ndarray:
-    """Places of the items with the most events, ascending, at most so many."""
-    by_count = np.argsort(-histories.item_counts(num_items), kind="stable")
-    return np.sort(by_count[:most])

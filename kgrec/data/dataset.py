@@ -19,7 +19,7 @@ from kgrec.data.kcore import k_core
 from kgrec.data.report import CleaningReport, Findings
 from kgrec.data.sources import Frame, from_frames
 from kgrec.data.splitting import SplitMethod
-from kgrec.errors import ConfigError, DataError, check_is, check_whole, list_first
+from kgrec.errors import ConfigError, DataError, check_is, check_whole
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +214,8 @@ class Dataset:
                     raise DataError("the dataset has no fixed parts: give events.train, events.validation, events.test")
                 part = self._content.part
             case _:
-                raise ConfigError(f"method is {method!r}, expected one of {list_first(splitting.METHODS)}")
+                *others, last = splitting.METHODS
+                raise ConfigError(f"method is {method!r}, expected {', '.join(others)} or {last}")
         return _split(self._content, part, method)
 
     def fingerprint(self) -> str:

@@ -24,3 +24,12 @@ def evenly(size: int, most: int) -> np.ndarray:
     """
     index: np.ndarray = np.linspace(0, size - 1, min(size, most)).astype(np.int64)
     return index
+
+
+def largest(values: np.ndarray, most: int) -> np.ndarray:
+    """Places of the largest values, ascending, at most so many; of those that tie the first.
+
+    >>> largest(np.array([3, 1, 3, 2]), 3).tolist()
+    [0, 2, 3]
+    """
+    return np.sort(np.argsort(-values, kind="stable")[:most])
