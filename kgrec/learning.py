@@ -67,20 +67,22 @@ def learn(
     own = None
     if validation is not None and not validation.events.height:
         validation = None
-    chooses = validation
-    if validation is not None and config.patience is not None and not _asks_of_histories(train, validation):
-        chooses = None
-    if chooses is None and previous is None and config.patience is not None:
+    before, chooser = _events_before(train, validation), validation
+    if validation is not None and config.patience is not None and not _asks_of_histories(train, before, validation):
+        chooser = None
+    if chooser is None and previous is None and config.patience is not None:
         own = own_validation(train, seed)
-    if chooses is not validation:
+    if validation is not None and chooser is None:
         what = "nothing does" if own is None else "some of the events of train do"
         logger.warning("validation asks for users without a history, who can't choose: %s", what)
-    if own is None:
-        model = _learn(train, chooses, graph, config, seed=seed, options=options, previous=previous)
-    else:
+    if own is not None:
         model = _learn_twice(train, own, graph, config, seed=seed, options=options)
-    if chooses is not validation and validation is not None:
-        _remember(model, _events_before(train, validation), validation, train.users)
+    elif chooser is not None:
+        model = _learn(train, before, chooser, graph, config, seed=seed, options=options, previous=previous)
+    else:
+        model = _learn(train, train.events, None, graph, config, seed=seed, options=options, previous=previous)
+    if validation is not None and chooser is None:
+        _remember(model, before, validation, train.users)
     model.about["complements"] = asdict(choose_pairing(model))
     return model
 
@@ -95,10 +97,10 @@ def _learn_twice(
     options: FitOptions,
 ) -> FittedModel:
     """From a part of `train`, the rest of which chooses; then, going on from that, from all of it."""
-    first = _learn(own.train, own.validation, graph, config, seed=seed, options=options)
+    first = _learn(own.train, own.train.events, own.validation, graph, config, seed=seed, options=options)
     epochs = math.ceil(first.about["training"]["rows"][-1]["epoch"])
     briefly = replace(options, checkpoint=None, resume=False, first_step=epochs)
-    model = _learn(train, None, graph, config, seed=seed, options=briefly, previous=first)
+    model = _learn(train, train.events, None, graph, config, seed=seed, options=briefly, previous=first)
     last = {"method": own.method, "events": own.validation.events.height, "last_training": model.about["training"]}
     chosen = {name: first.about[name] for name in ("temperatures", "training")}
     model.about |= {**chosen, "own_validation": last}
@@ -138,6 +140,7 @@ def _held_out(train: Dataset, method: SplitMethod, seed: int) -> Split:
 
 def _learn(
     train: Dataset,
+    before: pl.DataFrame,
     validation: Dataset | None,
     graph: KnowledgeGraph | None,
     config: RecommenderConfig,
@@ -149,8 +152,7 @@ def _learn(
     if graph is None:
         graph = KnowledgeGraph.from_dataset(train)
     wanted = None if validation is None or not validation.interactions.height else validation.interactions
-    before = _events_before(train, validation)
-    known = train.interactions if before is train.events else interactions_of(before)
+    known = _liked_of(train, before)
     watch, others, chosen_by = None, None, None
     if wanted is not None:
         watch, others = _choosers(wanted, known, train.users if config.use_profiles else train.users.clear())
@@ -195,10 +197,14 @@ def _events_before(train: Dataset, validation: Dataset | None) -> pl.DataFrame:
     return pl.concat([train.events, given], how="diagonal_relaxed") if given.height else train.events
 
 
-def _asks_of_histories(train: Dataset, validation: Dataset) -> bool:
+def _liked_of(train: Dataset, before: pl.DataFrame) -> pl.DataFrame:
+    """The interactions among the events of `_events_before`."""
+    return train.interactions if before is train.events else interactions_of(before)
+
+
+def _asks_of_histories(train: Dataset, before: pl.DataFrame, validation: Dataset) -> bool:
     """Whether half of the interactions of a validation part, or `MANY_HELD`, are of users with a history."""
-    wanted, before = validation.interactions, _events_before(train, validation)
-    known = train.interactions if before is train.events else interactions_of(before)
+    wanted, known = validation.interactions, _liked_of(train, before)
     return _of_users(wanted, known[c.USER_ID]).height >= min(MANY_HELD, wanted.height / 2)
 
 
