@@ -32,6 +32,7 @@ from kgrec.evaluation.metrics import check_cutoffs, ranking_metrics
 from kgrec.evaluation.slices import slice_metrics
 from kgrec.graph.knowledge_graph import KnowledgeGraph
 from kgrec.graph.shuffle import shuffle_graph
+from kgrec.learning import can_choose, own_validation
 from kgrec.models.side_information import item_features
 from kgrec.recommender import KGRecommender
 from kgrec.training.fitting import about
@@ -294,15 +295,34 @@ def _train(name: str, split: Split, config: RecommenderConfig, seed: int | None)
         case "item-kNN":
             return ItemKNN(split.train)
         case "EASE":
-            return EASE(split.train, split.validation)
+            return _ease(split, None)
         case "EASE with text and graph":
-            return EASE(split.train, split.validation, side=config)
+            return _ease(split, config)
         case "LightGCN":
-            return LightGCN(split.train, split.validation, seed=seed or 0)
+            return _lightgcn(split, seed or 0)
     change = {} if name == FUSED else ABLATIONS[name]
     variant = dataclasses.replace(config, **change)  # type: ignore[arg-type]
     graph = shuffle_graph(KnowledgeGraph.from_dataset(split.train), seed or 0) if name == SHUFFLED else None
     return KGRecommender(variant, seed=seed or 0).fit(split.train, validation=split.validation, graph=graph)
+
+
+def _ease(split: Split, side: RecommenderConfig | None) -> EASE:
+    held = _held(split, 0)
+    if held is None:
+        return EASE(split.train, split.validation, side=side)
+    return EASE(split.train, side=side, settings=EASE(held.train, held.validation, side=side).settings)
+
+
+def _lightgcn(split: Split, seed: int) -> LightGCN:
+    held = _held(split, seed)
+    if held is None:
+        return LightGCN(split.train, split.validation, seed=seed)
+    return LightGCN(split.train, epochs=LightGCN(held.train, held.validation, seed=seed).epochs, seed=seed)
+
+
+def _held(split: Split, seed: int) -> Split | None:
+    """What chooses in place of a validation part that can't, as for kgrec: a part of train, if it is enough."""
+    return None if can_choose(split.train, split.validation) else own_validation(split.train, seed)
 
 
 def measure(

@@ -47,8 +47,12 @@ def part_metrics(
     model, before = _as_before(model, part), _before(model, part, users)
     if filter_seen:
         _warn_of_known(model, wanted, users, before)
-    lists = model_lists(model, users, before, max(ks), filter_seen=filter_seen, diversity=diversity)
-    metrics = ranking_metrics(lists, wanted, ks=ks, num_items=len(model.items))
+    vectors, metrics = model.user_vectors(before), dict[str, float]()
+    for cut in [[k] for k in ks] if diversity else [ks]:  # a longer list with variety doesn't begin as a shorter one
+        lists = model_lists(
+            model, users, before, max(cut), filter_seen=filter_seen, diversity=diversity, vectors=vectors
+        )
+        metrics |= ranking_metrics(lists, wanted, ks=cut, num_items=len(model.items))
     return {**metrics, **_click_metrics(model, part, seed)}
 
 

@@ -202,6 +202,12 @@ def _liked_of(train: Dataset, before: pl.DataFrame) -> pl.DataFrame:
     return train.interactions if before is train.events else interactions_of(before)
 
 
+def can_choose(train: Dataset, validation: Dataset) -> bool:
+    """Whether a validation part can choose for a model of `train`; else some of the events of train do."""
+    has_any = validation.interactions.height > 0
+    return has_any and _asks_of_histories(train, _events_before(train, validation), validation)
+
+
 def _asks_of_histories(train: Dataset, before: pl.DataFrame, validation: Dataset) -> bool:
     """Whether half of the interactions of a validation part, or `MANY_HELD`, are of users with a history."""
     wanted, known = validation.interactions, _liked_of(train, before)

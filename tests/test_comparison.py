@@ -13,9 +13,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from kgrec import comparison
+from kgrec.baselines import EASE, LightGCN
+from kgrec.baselines.ease import START
 from kgrec.comparison import ABLATIONS, FUSED, PEERS, compare, summary, worth
 from kgrec.data.dataset import Split
 from kgrec.errors import ComparisonError, ConfigError
+from kgrec.learning import own_validation
 from tests.tiny import SMALL, checkerboard
 
 
@@ -31,6 +34,22 @@ def test_compare_with_two_jobs_gives_the_rows_of_one() -> None:
     assert_frame_equal(one.drop("seconds"), two.drop("seconds", "memory_gb"))
     assert 0.05 < two["memory_gb"].min() < 50  # type: ignore[operator]
     assert summary(one)["runs"].to_list() == [1, 2]
+
+
+def test_without_a_validation_part_the_others_choose_by_events_of_train_as_kgrec_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kgrec.baselines.lightgcn.PATIENCE", 2)
+    monkeypatch.setitem(START, "penalty", 1e7)  # nobody's choice
+    split = checkerboard(num_users=400).split("temporal", (0.8, 0.0, 0.2))
+    own = own_validation(split.train, 0)
+    assert own is not None
+    tuned, ease = comparison._train("LightGCN", split, SMALL, 0), comparison._train("EASE", split, SMALL, None)
+    assert isinstance(tuned, LightGCN)
+    assert isinstance(ease, EASE)
+    assert tuned.epochs == LightGCN(own.train, own.validation).epochs < 1000
+    assert ease.settings == EASE(own.train, own.validation).settings != EASE(split.train).settings
+    assert ease.liked.nnz == split.train.interactions.height
 
 
 @pytest.mark.timeout(600)

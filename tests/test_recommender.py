@@ -378,12 +378,21 @@ def test_evaluate_with_diversity_scores_the_lists_that_recommend_gives_with_it(
     users = split.test.interactions["user_id"].unique(maintain_order=True)
     assert_frame_equal(lists, fitted.recommend(users, k=3, diversity=0.9))  # it knows train and validation
     expected = ranking_metrics(lists, split.test.interactions, ks=(3,), num_items=split.test.items.height)
-    found = fitted.evaluate(split.test, ks=(3,), diversity=0.9)
+    found = fitted.evaluate(split.test, ks=(3, 5), diversity=0.9)
     assert {name: found[name] for name in expected} == expected
     assert found["ndcg@3"] != fitted.evaluate(split.test, ks=(3,))["ndcg@3"]
     for rank in (fitted.evaluate, fitted.recommend_part):
         with pytest.raises(ConfigError, match="diversity is 2, expected a number from 0 to 1"):
             rank(split.test, diversity=2)  # type: ignore[operator]
+
+
+def test_evaluate_with_diversity_is_the_same_for_each_length_whatever_others_are_asked_for(
+    fitted: kgrec.KGRecommender, split: kgrec.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kgrec.ranking.lists.POOL", 1)  # the catalogue is smaller than five lists
+    alone, both = (fitted.evaluate(split.test, ks=ks, diversity=1) for ks in ((2,), (2, 6)))
+    assert {name: both[name] for name in alone if "@" in name} == {name: alone[name] for name in alone if "@" in name}
+    assert {name.partition("@")[2] for name in both if "@" in name} == {"2", "6"}
 
 
 def test_fit_takes_the_temperature_that_validation_prefers(split: kgrec.Split) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ from kgrec.tensors.ranges import largest
 from kgrec.tensors.sequences import Histories
 
 START = {"penalty": 300.0, "text": 30.0, "graph": 1.0}
-GRID = {"penalty": (30.0, 100.0, 300.0, 1000.0), "text": (1.0, 30.0, 1000.0), "graph": (0.3, 1.0, 3.0)}
+GRID = {"penalty": (30.0, 100.0, 300.0, 1000.0, 3000.0), "text": (1.0, 30.0, 1000.0), "graph": (0.3, 1.0, 3.0)}
 MOST_ITEMS = 30_000  # a matrix of all pairs is 3.6 GB, and there are two or more
 SEARCHED_ITEMS = 12_500  # a fit takes half a minute on two cores, and a search up to fourteen
 
@@ -29,7 +31,9 @@ class EASE(Ranker):
     train : Dataset
     validation : Dataset, optional
         Chooses penalty and weights of the side information, one after the other, at most `SEARCHED_ITEMS` items being
-        listed; None: those of `START`.
+        listed.
+    settings : mapping, optional
+        These where there is no validation part, as of `settings` of another; None: those of `START`.
     side : RecommenderConfig, optional
         Gives the items' text vectors and their shared neighbours in the graph as further rows of X, read as it says.
 
@@ -38,17 +42,24 @@ class EASE(Ranker):
     kept : int64, shape (num_kept,)
         Places of the items listed, ascending: `MOST_ITEMS` at the most.
     weights : Tensor, shape (num_kept, num_kept)
+    settings : dict
+        Chosen, or as given.
 
     Source: Steck 2019, eq. 8; with side information Jeunen et al. 2020 (CEASE), eq. 4.
     """
 
     def __init__(
-        self, train: Dataset, validation: Dataset | None = None, *, side: RecommenderConfig | None = None
+        self,
+        train: Dataset,
+        validation: Dataset | None = None,
+        *,
+        settings: Mapping[str, float] = START,
+        side: RecommenderConfig | None = None,
     ) -> None:
         super().__init__(train)
         validation = that_tells(validation)
         data = None if side is None else catalogue_data(train, self.items, side)
-        self.settings = START
+        self.settings = dict(settings)
         events, products = self._take(MOST_ITEMS if validation is None else SEARCHED_ITEMS, data)
         if validation is not None:
 

@@ -6,6 +6,7 @@ import copy
 import math
 
 import numpy as np
+import polars as pl
 import torch
 from scipy import sparse
 from torch import Tensor
@@ -13,10 +14,10 @@ from torch.nn import functional
 
 from kgrec.baselines.ranker import Ranker, that_tells
 from kgrec.data.dataset import Dataset
-from kgrec.tensors.sequences import Histories
+from kgrec.tensors.sequences import Histories, build_histories
 from kgrec.tensors.sparse import Adjacency, csr_tensor, sparse_product
 
-BATCH = 2048
+BATCH, MOST_STEPS = 2048, 1000  # of a step, and of an epoch: each smooths the whole graph
 LEAST_EPOCHS, LEAST_STEPS = 5, 50  # between two looks at validation
 REDRAWS = 10  # of negatives that are the user's own
 PATIENCE = 10  # looks without a gain until the end
@@ -34,7 +35,13 @@ class LightGCN(Ranker):
     learning_rate, penalty : float
         Of Adam; `penalty` weighs the squared norms of a batch's free vectors.
 
-    Source: He et al. 2020, eqs. 3 and 15. Differs: a user without train events is the sum of the items of the history.
+    Attributes
+    ----------
+    epochs : int
+        After which the vectors were best on validation; without it all of them.
+
+    Source: He et al. 2020, eqs. 3 and 15. Differs: a user without train events is the sum of the items of the history;
+    what the others had by then joins the graph (no free vector changes).
     """
 
     def __init__(
@@ -59,10 +66,11 @@ class LightGCN(Ranker):
         self.free = (torch.randn(size, dim, generator=generator) * 0.1).requires_grad_()
         optimizer = torch.optim.Adam([self.free], lr=learning_rate)
         coo, best, kept, stale = self.liked.tocoo(), -1.0, self.free, 0
-        look = max(LEAST_EPOCHS, math.ceil(LEAST_STEPS * BATCH / max(coo.nnz, 1)))
+        self.epochs, per_step = epochs, max(BATCH, math.ceil(self.liked.nnz / MOST_STEPS))
+        look = max(LEAST_EPOCHS, math.ceil(LEAST_STEPS * per_step / max(coo.nnz, 1)))
         for epoch in range(1, epochs + 1):
             order = draws.permutation(len(coo.row))
-            for batch in np.split(order, range(BATCH, len(order), BATCH)):
+            for batch in np.split(order, range(per_step, len(order), per_step)):
                 user, item = coo.row[batch].astype(np.int64), coo.col[batch].astype(np.int64)
                 other = self._drawn(user, draws)
                 optimizer.zero_grad()
@@ -74,7 +82,7 @@ class LightGCN(Ranker):
             found = self.ndcg(validation)
             stale = 0 if found > best else stale + 1
             if found > best:
-                best, kept = found, copy.deepcopy(self.free)
+                best, kept, self.epochs = found, copy.deepcopy(self.free), epoch
             if stale == PATIENCE:
                 break
         self.free = self.free if validation is None else kept
@@ -107,6 +115,15 @@ class LightGCN(Ranker):
     @torch.no_grad()
     def _propagate(self) -> None:
         self.user_emb, self.item_emb = torch.split(self._smooth(), [len(self.users), len(self.items)])
+
+    def after(self, interactions: pl.DataFrame) -> LightGCN:
+        had = self.liked.maximum(self.rows(build_histories(interactions, self.users, self.items)))
+        if had.nnz == self.liked.nnz:
+            return self
+        known = copy.copy(self)
+        known.adjacency = _normalised(had)
+        known._propagate()
+        return known
 
     def scores(self, histories: Histories) -> Tensor:
         scores: Tensor = self.user_vectors(histories, self.user_emb, self.item_emb) @ self.item_emb.T

@@ -29,7 +29,7 @@ class Ranker(ABC):
     Attributes
     ----------
     items, users : Vocabulary
-        The catalogue, and the users of the training part.
+        The catalogue, what most users liked first, since what ties goes by that; and the users of the training part.
     liked : csr_matrix, shape (num_users, num_items), float32
         1 where a user liked an item.
     """
@@ -38,7 +38,9 @@ class Ranker(ABC):
         self.items = Vocabulary(train.items[c.ITEM_ID])
         interactions = train.interactions
         self.users = Vocabulary(interactions[c.USER_ID].unique(maintain_order=True))
-        self.liked = self.rows(build_histories(interactions, self.users, self.items))
+        liked = self.rows(build_histories(interactions, self.users, self.items))
+        order = np.argsort(-liked.getnnz(axis=0), kind="stable")
+        self.items, self.liked = Vocabulary(self.items.take(order)), liked[:, order]
 
     @abstractmethod
     def scores(self, histories: Histories) -> Tensor:

@@ -46,7 +46,8 @@ def list_metrics(
     """
     items = train.items[c.ITEM_ID]
     place = pl.DataFrame({c.ITEM_ID: items}).with_row_index("place")
-    shown = recommendations.filter(pl.col(c.RANK) <= k).sort(c.USER_ID, c.RANK).join(place, on=c.ITEM_ID, how="left")
+    shown = recommendations.filter(pl.col(c.RANK) <= k).sort(c.USER_ID, c.RANK)
+    shown = shown.join(place, on=c.ITEM_ID, how="left", maintain_order="left")
     if not shown.height or shown["place"].null_count():
         raise DataError("list metrics: there is no list, or a listed item is not in the catalogue")
     index = shown["place"].to_numpy().astype(np.int64)

@@ -9,7 +9,7 @@ from torch import Tensor
 from kgrec.errors import ConfigError, not_number, raise_faults
 
 POOL = 5  # candidates for each place of a list
-BATCH = 1024  # users at a time
+BATCH = 2**24  # numbers of the candidates' vectors, or of their cosines, at a time
 
 
 def check_diversity(where: str, diversity: float) -> None:
@@ -42,8 +42,10 @@ def diversify(
     """
     users, start, count = np.unique(line, return_index=True, return_counts=True)
     parts = [np.zeros(0, np.int64)]
-    for begin in range(0, len(users), BATCH):
-        first, size = start[begin : begin + BATCH], count[begin : begin + BATCH]
+    most = int(count.max(initial=1))
+    batch = max(1, BATCH // (most * max(most, vectors.shape[1])))
+    for begin in range(0, len(users), batch):
+        first, size = start[begin : begin + batch], count[begin : begin + batch]
         offset = np.arange(size.max())[None, :]
         inside = offset < size[:, None]
         row = np.where(inside, first[:, None] + offset, first[:, None])
@@ -62,12 +64,13 @@ def _choose(score: Tensor, vectors: Tensor, inside: np.ndarray, k: int, diversit
     relevance = (score - low) / spread
     nearest = torch.zeros_like(relevance)  # nothing is chosen yet
     lines = torch.arange(len(score), device=vectors.device)
+    cosines = vectors @ vectors.mT
     chosen = []
     for step in range(min(k, score.shape[1])):
         value = (1 - diversity) * relevance - diversity * nearest if step else relevance
         best, column = torch.where(open_, value, -torch.inf).max(1)
         chosen.append(torch.where(best.isfinite(), column, -1))
         open_[lines, column] = False
-        cosine = (vectors @ vectors[lines, column][:, :, None])[:, :, 0]
+        cosine = cosines[lines, column]
         nearest = torch.maximum(nearest, cosine) if step else cosine
     return torch.stack(chosen, 1).cpu().numpy()

@@ -37,10 +37,10 @@ def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str
     ConfigError
         Listing every name that no product has and every filter that does not fit its values.
     """
-    allowed, faults, known = np.ones(len(items), dtype=bool), [], _names(graph)
+    allowed, faults = np.ones(len(items), dtype=bool), []
     for name, wanted in filters.items():
-        if name not in known:
-            faults.append(f"{name!r} is no property of a product; there are {list_first(known, limit=20)}")
+        if not _is_known(graph, name):
+            faults.append(f"{name!r} is no property of a product; there are {list_first(_names(graph), limit=20)}")
             continue
         values = _values(graph, name)
         try:
@@ -61,12 +61,23 @@ def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str
     return allowed
 
 
+def _is_known(graph: KnowledgeGraph, name: str) -> bool:
+    """Whether a filter may be on it."""
+    if name == ID:
+        return False
+    return name in _products(graph).columns or _LABELS.get(name) in graph.nodes or (_attributes(graph) == name).any()
+
+
 def _names(graph: KnowledgeGraph) -> list[str]:
     """Everything that a filter may be on."""
-    values = graph.nodes.get(_VALUE, pl.DataFrame())
-    attributes = values["name"].drop_nulls().unique().to_list() if {"name", "value"} <= set(values.columns) else []
     linked = [name for name, label in _LABELS.items() if label in graph.nodes]
-    return sorted({*attributes, *linked, *_products(graph).columns} - {ID})
+    return sorted({*_attributes(graph).drop_nulls(), *linked, *_products(graph).columns} - {ID})
+
+
+def _attributes(graph: KnowledgeGraph) -> pl.Series:
+    """The name of each attribute value."""
+    values = graph.nodes.get(_VALUE, pl.DataFrame())
+    return values["name"] if {"name", "value"} <= set(values.columns) else pl.Series(dtype=pl.String)
 
 
 def _products(graph: KnowledgeGraph) -> pl.DataFrame:

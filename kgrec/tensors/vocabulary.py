@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
+FEW = 10  # times as many ids than are asked for
+
 
 def places(index: np.ndarray, size: int) -> np.ndarray:
     """The inverse of a choice: where each of `size` rows stands in `index`, shape (size,), int64; -1 if it does not."""
@@ -38,7 +40,10 @@ class Vocabulary:
     def index(self, ids: Iterable[str] | pl.Series) -> np.ndarray:
         """Row of each id, shape (num_ids,), int64; -1 where unknown."""
         asked = ids if isinstance(ids, pl.Series) else pl.Series("id", list(ids), dtype=pl.String)
-        found = pl.DataFrame({"id": asked}).join(self._table, on="id", how="left", maintain_order="left")
+        table = self._table
+        if FEW * asked.len() < table.height:  # a join would hash the whole table for them
+            table = table.filter(pl.col("id").is_in(asked.implode()))
+        found = pl.DataFrame({"id": asked}).join(table, on="id", how="left", maintain_order="left")
         return found["row"].cast(pl.Int64).fill_null(-1).to_numpy(writable=True)
 
     def take(self, index: np.ndarray) -> pl.Series:

@@ -124,6 +124,31 @@ def test_baseline_never_lists_an_item_of_the_history(split: kgrec.Split, make: t
     assert not lists.join(split.test.history, on=pairs, how="semi").height
 
 
+def test_lightgcn_reads_what_came_after_train_too(split: kgrec.Split) -> None:
+    model, known = LightGCN(split.train, epochs=3), split.test.history
+    assert known is not None
+    after = model.after(known)
+    assert after.liked.nnz == model.liked.nnz  # what it was trained on
+    assert not torch.equal(after.user_emb, model.user_emb)
+    whole = LightGCN(split.known, epochs=0)
+    order = model.items.index(whole.items.ids), model.users.index(whole.users.ids)
+    whole.free = torch.cat([model.free[order[1]], model.free[len(model.users) + order[0]]]).detach()
+    whole._propagate()
+    assert_allclose(after.item_emb[order[0]], whole.item_emb, atol=1e-6)
+    assert model.after(split.train.interactions) is model
+
+
+@pytest.mark.parametrize("make", [ItemKNN, EASE, LightGCN])
+def test_what_a_baseline_knows_nothing_of_goes_by_popularity(make: type[Ranker]) -> None:
+    events = [("a", "i10"), ("b", "i10"), ("c", "i10"), ("a", "i08"), ("b", "i08"), ("c", "i00")]
+    train = kgrec.Dataset(
+        items=checkerboard().items, events=[{"user_id": user, "item_id": item} for user, item in events]
+    )
+    asked = kgrec.Dataset(items=train.items, events={"user_id": ["new"], "item_id": ["i05"]})
+    lists = make(train).recommend_part(asked, 4)
+    assert lists["item_id"].to_list() == ["i10", "i08", "i00", "i01"]
+
+
 def test_baselines_without_an_event_to_choose_by_are_those_without_a_validation_part() -> None:
     split = checkerboard().split("temporal", (0.8, 0.0, 0.2))
     assert not split.validation.events.height

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +36,17 @@ def test_diversify_chooses_as_the_definition_says(seed: int, k: int, diversity: 
         expected = _by_hand(known, vectors[own], k, diversity)
         assert item[line == user].tolist() == own[expected].tolist()
         assert score[line == user].tolist() == known[expected].tolist()
+
+
+def test_diversify_of_many_users_is_that_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    vectors = torch.nn.functional.normalize(torch.from_numpy(generator.normal(size=(20, 4)).astype(np.float32)), dim=1)
+    line, item = np.arange(30).repeat(6), np.concatenate([generator.permutation(20)[:6] for _ in range(30)])
+    score = np.sort(generator.random((30, 6)).astype(np.float32), 1)[:, ::-1].ravel()
+    whole = diversify(line, item, score, vectors, 3, 0.5)
+    monkeypatch.setattr("kgrec.ranking.diversity.BATCH", 100)
+    for one, other in zip(whole, diversify(line, item, score, vectors, 3, 0.5), strict=True):
+        assert one.tolist() == other.tolist()
 
 
 def test_diversify_with_nothing_to_choose_from_is_empty() -> None:

@@ -22,6 +22,12 @@ def test_vocabulary_with_repeated_ids_raises() -> None:
         Vocabulary(["a", "a"])
 
 
+@pytest.mark.parametrize("asked", [["i7", "z", "i7", None], [f"i{place}" for place in range(60)], []])
+def test_vocabulary_finds_few_ids_and_many_alike(asked: list[str | None]) -> None:
+    known = {f"i{place}": place for place in range(50)}
+    assert Vocabulary(known).index(asked).tolist() == [known.get(one, -1) for one in asked]
+
+
 def test_mean_adjacency_gives_the_mean_of_the_sources_and_its_gradient() -> None:
     #   targets 0, 1, 2;  0 <- 0, 0 <- 1, 2 <- 1
     adjacency = mean_adjacency(np.array([2, 0, 0]), np.array([1, 1, 0]), 3, 2)
