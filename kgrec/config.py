@@ -137,7 +137,7 @@ class RecommenderConfig:
     )
     validation_k: int = _setting(10, "cutoff of the validation metric", 1, 10_000)
     batch_size: int | None = _setting(
-        None, "events in a step, about; None: 2048, or a thousandth of the events where that is more", 1
+        None, "events in a step, about; None: a twentieth of all, from 256 to 2048, or a thousandth if that is more", 1
     )
     accumulation: int = _setting(1, "parts that a step is done in, one after the other: less memory, the same step", 1)
     clip_norm: float = _setting(0.0, "largest norm of a step's gradient; 0: any", 0.0)

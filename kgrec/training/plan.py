@@ -19,6 +19,7 @@ from kgrec.tensors.vocabulary import places
 from kgrec.training.losses import draw_candidates
 
 EVENTS, MOST_STEPS = 2048, 1000  # of a step, and of an epoch: with more events the steps are larger
+FEWEST_EVENTS, LEAST_STEPS = 256, 20  # with fewer they are smaller: all epochs of a small shop would be few steps
 POOL = 16  # batches that are sorted by length together
 
 
@@ -178,7 +179,7 @@ class Planner:
         self.useful = np.flatnonzero((self.windows.stop > self.windows.start) | (np.diff(data.start) > 0))
         self.length = self.windows.stop - self.windows.start
         events = int(self.length.sum())
-        self.steps_per_epoch = max(1, round(events / (config.batch_size or max(EVENTS, events / MOST_STEPS))))
+        self.steps_per_epoch = max(1, round(events / (config.batch_size or events_of_a_step(events))))
 
     def batches(self) -> list[np.ndarray]:
         """All windows in a random order, in steps of about as many events each, like lengths together."""
@@ -247,6 +248,15 @@ class Planner:
         place, item, label = (part[rows] for part in (data.place, data.item_index, data.label))
         parts = line, place.astype(np.int64), item.astype(np.int64), label.astype(np.float32)
         return Shown(*(torch.from_numpy(part) for part in parts))
+
+
+def events_of_a_step(events: int) -> float:
+    """How many events a step is of, about, where nobody says it.
+
+    >>> [events_of_a_step(events) for events in (1_000, 10_000, 100_000, 10_000_000)]
+    [256, 500.0, 2048, 10000.0]
+    """
+    return max(min(EVENTS, max(FEWEST_EVENTS, events / LEAST_STEPS)), events / MOST_STEPS)
 
 
 def drawn_items(candidates: Tensor, targets: Tensor, size: int, num_items: int, generator: torch.Generator) -> Tensor:
