@@ -8,6 +8,7 @@ does, beside popularity, item-kNN, EASE, EASE with side information and LightGCN
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from structured_shops import STRUCTURED
 
 import kgrec
 from kgrec.comparison import FUSED, PEERS, compare, summary
+from kgrec.data import columns as c
 from kgrec.data.dataset import SplitMethod
 
 SHOWN = ["model", "runs", "seconds", "recall@10", "recall@10 sd", "ndcg@10", "ndcg@10 sd", "recall@20", "coverage@10"]
@@ -70,12 +72,15 @@ def read(folder: str, method: SplitMethod) -> kgrec.Split:
     return kgrec.read_dataset(folder).split(method)
 
 
-def dense(data: Path) -> kgrec.Split:
-    """Small and dense: what a supermarket sells most, to those who buy much of it."""
+def dense(data: Path, dropped: int = 0) -> kgrec.Split:
+    """Small and dense: what a supermarket sells most, to those who buy much of it, before their last events."""
     shop = _journey(data)
     counts = shop.interactions.unique(["user_id", "item_id"])["item_id"].value_counts()
     most = counts.sort("count", "item_id", descending=[True, False])["item_id"].head(500)
-    return _cut(shop, items=most).k_core(10, 10).split("leave_last_out")
+    often = _cut(shop, items=most).k_core(10, 10)
+    is_kept = pl.int_range(pl.len()).over(c.USER_ID) < pl.len().over(c.USER_ID) - dropped
+    earlier = often.events.sort(c.TIMESTAMP, maintain_order=True).filter(is_kept)
+    return kgrec.Dataset(items=often.items, events=earlier).split("leave_last_out")
 
 
 def rich_graph(data: Path) -> kgrec.Split:
@@ -149,6 +154,7 @@ def _cut(
 
 SHOPS: dict[str, Callable[[Path], kgrec.Split]] = {
     "dense": dense,
+    **{f"dense-{dropped}": functools.partial(dense, dropped=dropped) for dropped in range(1, 6)},
     "rich-graph": rich_graph,
     "few-users": few_users,
     "sparse": sparse,
