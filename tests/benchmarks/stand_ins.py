@@ -30,7 +30,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     named = [*SHOPS, *STRUCTURED]
     parser.add_argument(
-        "names", nargs="*", default=named, help=f"of {', '.join(named)} (default: all), or FOLDER:SPLIT"
+        "names",
+        nargs="*",
+        default=named,
+        help=f"of {', '.join(named)} (default: all of these), {', '.join(EARLIER)}, or FOLDER:SPLIT",
     )
     parser.add_argument("--data", type=Path, default=os.environ.get("KGREC_DATA"), help="(default: KGREC_DATA)")
     parser.add_argument("--seeds", type=int, default=1)
@@ -57,14 +60,15 @@ def main() -> None:
 
 
 def shop_of(name: str, data: Path | None) -> kgrec.Split:
-    """One of SHOPS, which are cut from `data`, or of STRUCTURED, or FOLDER:SPLIT."""
+    """One of SHOPS or EARLIER, which are cut from `data`, or of STRUCTURED, or FOLDER:SPLIT."""
     if name in STRUCTURED:
         return STRUCTURED[name](np.random.default_rng(0))
-    if name not in SHOPS:
+    cut = {**SHOPS, **EARLIER}
+    if name not in cut:
         return read(*name.rsplit(":", 1))
     if data is None:
         sys.exit(f"{name} is cut from the benchmark data sets: --data is missing")
-    return SHOPS[name](Path(data))
+    return cut[name](Path(data))
 
 
 def read(folder: str, method: SplitMethod) -> kgrec.Split:
@@ -101,27 +105,49 @@ def _listeners(data: Path, every: int) -> kgrec.Split:
     return kgrec.Dataset(items=shop.items, events=events, triples=shop.triples).split("fixed")
 
 
+def listeners_earlier(data: Path, every: int, first: int) -> kgrec.Split:
+    """Some of the listeners of Last.FM: the train part alone, split anew."""
+    shop = kgrec.read_dataset(data / "lastfm")
+    train = shop.split("fixed").train.events
+    users = train["user_id"].unique(maintain_order=True).gather_every(every, first)
+    few = train.filter(pl.col("user_id").is_in(users.implode()))
+    few = few.unique(["user_id", "item_id"], keep="first", maintain_order=True)
+    return kgrec.Dataset(items=shop.items, events=few, triples=shop.triples).split("random", ratio=(0.7, 0.1, 0.2))
+
+
 def sparse(data: Path) -> kgrec.Split:
     """Sparse with a poor graph: a third of the users of Beauty; of the items no more than a category."""
-    return _cut(*_buyers(data, 1 / 3), columns=["item_id", "category"]).split("leave_last_out")
+    shop = _beauty(data)
+    return _cut(shop, _some_users(shop.events, 1 / 3), columns=["item_id", "category"]).split("leave_last_out")
 
 
 def young(data: Path) -> kgrec.Split:
     """A young shop: a twentieth of the users of Beauty, who had a third of the items between them."""
-    return _cut(*_buyers(data, 1 / 20)).split("leave_last_out")
+    shop = _beauty(data)
+    return _cut(shop, _some_users(shop.events, 1 / 20)).split("leave_last_out")
 
 
-def _buyers(data: Path, share: float) -> tuple[kgrec.Dataset, pl.DataFrame]:
-    """Beauty, and the events of some of its users."""
-    shop = kgrec.read_dataset(data / "amazon-beauty")
-    users = shop.events["user_id"].unique(maintain_order=True).sample(fraction=share, seed=0)
-    return shop, shop.events.filter(pl.col("user_id").is_in(users.implode()))
+def young_earlier(data: Path, seed: int) -> kgrec.Split:
+    """A twentieth of the users of Beauty: the train part alone, split anew."""
+    shop = _beauty(data)
+    train = shop.split("leave_last_out").train.events
+    return _cut(shop, _some_users(train, 1 / 20, seed)).split("leave_last_out")
 
 
 def no_order(data: Path) -> kgrec.Split:
     """Sparse without times and text: a third of the users of Beauty; of the items a brand and a category."""
-    shop, few = _buyers(data, 1 / 3)
-    return _cut(shop, few.drop("timestamp"), columns=["item_id", "brand", "category"]).split("random")
+    shop = _beauty(data)
+    few = _some_users(shop.events, 1 / 3).drop("timestamp")
+    return _cut(shop, few, columns=["item_id", "brand", "category"]).split("random")
+
+
+def _beauty(data: Path) -> kgrec.Dataset:
+    return kgrec.read_dataset(data / "amazon-beauty")
+
+
+def _some_users(events: pl.DataFrame, share: float, seed: int = 0) -> pl.DataFrame:
+    users = events["user_id"].unique(maintain_order=True).sample(fraction=share, seed=seed)
+    return events.filter(pl.col("user_id").is_in(users.implode()))
 
 
 def attributes_only(data: Path) -> kgrec.Split:
@@ -154,13 +180,19 @@ def _cut(
 
 SHOPS: dict[str, Callable[[Path], kgrec.Split]] = {
     "dense": dense,
-    **{f"dense-{dropped}": functools.partial(dense, dropped=dropped) for dropped in range(1, 6)},
     "rich-graph": rich_graph,
     "few-users": few_users,
     "sparse": sparse,
     "young": young,
     "no-order": no_order,
     "attributes-only": attributes_only,
+}
+# the same kinds of shop without the events of SHOPS' test parts, to choose defaults by
+EARLIER: dict[str, Callable[[Path], kgrec.Split]] = {
+    **{f"dense-{dropped}": functools.partial(dense, dropped=dropped) for dropped in range(1, 6)},
+    **{f"rich-graph-{first}": functools.partial(listeners_earlier, every=2, first=first) for first in range(2)},
+    **{f"few-users-{first}": functools.partial(listeners_earlier, every=10, first=first) for first in range(10)},
+    **{f"young-{seed}": functools.partial(young_earlier, seed=seed) for seed in range(5)},
 }
 
 
