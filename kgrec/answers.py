@@ -89,8 +89,9 @@ class Answers:
         histories : frame, mapping or sequence, optional
             The events to go by instead of the known ones, for sessions and users never seen: a frame (any that
             `Dataset` takes) with columns user_id, item_id and, optionally, event and timestamp; or
-            `{"a session": ["B07", "B01"]}`, oldest first; or `[["B07", "B01"], ["B02"]]`, whose users are then called
-            "0", "1", and are nobody that the model knows.
+            `{"a session": ["B07", "B01"]}` or a pandas Series of such lists, oldest first; or `[["B07", "B01"],
+            ["B02"]]`, whose users are then called "0", "1", and are nobody that the model knows. Users asked for whom
+            it does not name go by the known ones.
         profiles : frame, optional
             Column user_id and some of the profile columns of the users that the model was trained on: what to go by
             for users without events, and instead of what is known of the others.

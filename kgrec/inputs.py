@@ -14,6 +14,7 @@ import polars as pl
 from kgrec.data import columns as c
 from kgrec.data.assembly import read_events
 from kgrec.data.cleaning import Catalogue
+from kgrec.data.extras import parse_extra
 from kgrec.data.parsing import parse_ids, parse_table
 from kgrec.data.report import Findings
 from kgrec.data.schema import EVENTS, Table
@@ -220,13 +221,13 @@ def asked_users(
     """
     if on_unknown not in get_args(OnUnknown):
         raise ConfigError(f"on_unknown is {on_unknown!r}, expected 'raise', 'skip' or 'cold_start'")
-    users, source = model.users, model.histories
+    users, source, asked_of = model.users, model.histories, f"the model knows {len(model.users):,} users"
     if histories is not None:
         sessions = read_sessions(histories, model, on_unknown)
         users = Vocabulary(sessions.users)
         source = model.histories_of(sessions.events, users)
         if not sessions.named:  # the model may have a user "0" too
-            strangers = np.full(len(users), -1)
+            strangers, asked_of = np.full(len(users), -1), "lists without names are of users '0', '1' and so on"
             source = replace(source, user=strangers, profile=profile_rows(model.profile, strangers))
     table = None if profiles is None else _profile_table(profiles)
     if user_ids is not None:
@@ -236,15 +237,19 @@ def asked_users(
     else:
         named = table[c.USER_ID] if histories is None else pl.concat([users.ids, table[c.USER_ID]])
         wanted = named.unique(maintain_order=True)
+    if histories is not None and sessions.named:  # users asked for beside them go by what the model knows
+        beside = wanted.filter(model.users.index(wanted) >= 0)
+        beside = beside.filter(users.index(beside) < 0).unique(maintain_order=True)
+        source = source.then(model.histories.take(model.users.index(beside)))
+        users = Vocabulary(pl.concat([users.ids, beside]))
     index = users.index(wanted)
     known = index >= 0
     if table is not None:
         known |= wanted.is_in(table[c.USER_ID].implode()).to_numpy()
     if not known.all() and on_unknown == "raise":
         raise UnknownIdError(
-            f"recommend: unknown user_ids {list_first(wanted.filter(pl.Series(~known)))}; the model knows "
-            f"{len(users):,} users. Pass on_unknown='skip' or 'cold_start', their events as histories= or their "
-            "profiles as profiles="
+            f"recommend: unknown user_ids {list_first(wanted.filter(pl.Series(~known)))}; {asked_of}. Pass "
+            "on_unknown='skip' or 'cold_start', their events as histories= or their profiles as profiles="
         )
     if on_unknown == "skip":
         wanted, index = wanted.filter(pl.Series(known)), index[known]
@@ -322,6 +327,8 @@ def _session_frame(histories: Any) -> tuple[pl.DataFrame, pl.Series | None, bool
     named = not isinstance(histories, (Sequence, np.ndarray, pl.Series)) or is_rows(histories)
     if not named:
         histories = {str(place): items for place, items in enumerate(histories)}
+    elif hasattr(histories, "to_dict") and not hasattr(histories, "columns"):  # a pandas Series of lists, by user
+        histories = histories.to_dict()
     elif not isinstance(histories, Mapping) or c.ITEM_ID in histories:
         return to_table(histories, "histories"), None, True
     wrong = {
@@ -345,7 +352,12 @@ def _profile_table(profiles: Any) -> pl.DataFrame:
     frame = to_table(profiles, "profiles")
     if c.USER_ID not in frame.columns:
         raise DataError(f"profiles: missing column {c.USER_ID!r}; found {list_first(frame.columns)}")
-    frame = frame.with_columns(id_series(frame[c.USER_ID], "profiles: user_id").alias(c.USER_ID))
+    user_ids, findings = id_series(frame[c.USER_ID], "profiles: user_id").alias(c.USER_ID), Findings()
+    source = Source.of(frame, "profiles")  # read as a dataset's columns are
+    frame = pl.DataFrame(
+        user_ids if name == c.USER_ID else parse_extra(source, name, findings) for name in frame.columns
+    )
+    findings.raise_faults("profiles")
     twice = frame.filter(pl.col(c.USER_ID).is_duplicated())[c.USER_ID]
     if len(twice):
         raise DataError(f"profiles: more than one row for {list_first(twice.unique(maintain_order=True))}")

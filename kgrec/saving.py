@@ -40,7 +40,15 @@ _PREFIX, _DIGITS = "model-", 12  # of a folder's name, hexadecimal
 
 
 def save_model(model: FittedModel, folder: Path) -> None:
-    """Write `model` to `folder`: first all files under a new name, then the manifest that points to them."""
+    """Write `model` to `folder`: first all files under a new name, then the manifest that points to them.
+
+    Raises
+    ------
+    SavedModelError
+        If the folder is a file.
+    """
+    if folder.is_file():
+        raise SavedModelError(f"can't save to {folder}: it is a file, expected a folder")
     folder.mkdir(parents=True, exist_ok=True)
     name = _PREFIX + secrets.token_hex(_DIGITS // 2)
     inner = folder / name
@@ -101,6 +109,7 @@ def save_model(model: FittedModel, folder: Path) -> None:
         "about": model.about,
     }
     for file in inner.iterdir():
+        shutil.copymode(inner / "ids.json", file)  # safetensors lets nobody else read, whatever the umask
         _flush(file)
     _write_json(folder / f"{MANIFEST}.part", manifest)
     _flush(folder / f"{MANIFEST}.part")
@@ -111,7 +120,7 @@ def save_model(model: FittedModel, folder: Path) -> None:
 
 
 def load_model(folder: Path, device: torch.device) -> FittedModel:
-    """Read what `save_model` wrote.
+    """Read what `save_model` wrote; where it writes again meanwhile, what is new.
 
     Raises
     ------
@@ -119,6 +128,16 @@ def load_model(folder: Path, device: torch.device) -> FittedModel:
         If the folder is not a saved model, is damaged, or is of another format.
     """
     manifest = _manifest(folder)
+    while True:
+        try:
+            return _read_model(folder, manifest, device)
+        except SavedModelError:
+            before, manifest = manifest, _manifest(folder)
+            if manifest == before:
+                raise
+
+
+def _read_model(folder: Path, manifest: dict[str, Any], device: torch.device) -> FittedModel:
     inner = folder / str(manifest.get("files", ""))
     missing = [name for name in manifest.get("holds", ()) if not (inner / name).is_file()]
     if missing:

@@ -79,6 +79,7 @@ def test_histories_as_lists_or_a_mapping_are_those_of_a_frame(fitted: kgrec.KGRe
         pl.LazyFrame({"user_id": [0, 0, 1], "item_id": ["i00", "i02", "i01"]}),
         pd.DataFrame({"user_id": [0, 0, 1], "item_id": ["i00", "i02", "i01"]}),
         {0: ["i00", "i02"], 1: ["i01"]},
+        pd.DataFrame({"u": [0, 0, 1], "i": ["i00", "i02", "i01"]}).groupby("u")["i"].apply(list),
     ],
 )
 def test_histories_of_any_kind_of_list_or_frame_are_read(fitted: kgrec.KGRecommender, sessions: Any) -> None:
@@ -103,6 +104,18 @@ def test_a_session_of_unknown_items_is_not_skipped_where_its_user_is_known(fitte
     assert_frame_equal(by_profile, fitted.recommend(profiles=profiles, k=3))
 
 
+def test_known_users_asked_for_beside_sessions_go_by_what_the_model_knows(fitted: kgrec.KGRecommender) -> None:
+    sessions = {"s": ["i01"], "u01": ["i00", "i02"]}
+    lists = fitted.recommend(["red", "s", "u00", "u01"], histories=sessions, k=12)
+    alone = [fitted.recommend([user], k=12) for user in ("red", "u00")]
+    named = [fitted.recommend([user], histories=sessions, k=12) for user in ("s", "u01")]
+    assert_frame_equal(lists, pl.concat([alone[0], named[0], alone[1], named[1]]), abs_tol=1e-5)
+    assert not named[1].equals(fitted.recommend(["u01"], k=12))
+    profiles = {"user_id": ["u00"], "taste": ["even"]}
+    beside = fitted.recommend(histories={"s": ["i01"]}, profiles=profiles, k=12)
+    assert_frame_equal(beside.filter(pl.col("user_id") == "u00"), alone[1], abs_tol=1e-5)
+
+
 def test_sessions_without_a_name_are_nobodys() -> None:
     """A shop may call its users 0 and 1 as well."""
     events = checkerboard().events.with_columns(pl.col("user_id").str.slice(1).cast(int))
@@ -123,6 +136,14 @@ def test_profiles_of_a_lazy_frame_or_list_of_dicts_are_read(fitted: kgrec.KGReco
     expected = fitted.recommend(profiles={"user_id": ["1"], "taste": "odd"}, k=3)
     assert_frame_equal(fitted.recommend(profiles=pl.LazyFrame({"user_id": [1], "taste": ["odd"]}), k=3), expected)
     assert_frame_equal(fitted.recommend(profiles=[{"user_id": 1, "taste": "odd"}], k=3), expected)
+    of_kinds = pd.DataFrame({"user_id": [1], "taste": pd.Categorical(["odd"])})
+    assert_frame_equal(fitted.recommend(profiles=of_kinds, k=3), expected)
+
+
+def test_a_list_in_a_profile_tells_nothing(fitted: kgrec.KGRecommender, caplog: pytest.LogCaptureFixture) -> None:
+    lists = fitted.recommend(profiles={"user_id": ["x"], "taste": [["odd"]]}, k=3)
+    assert_frame_equal(lists, fitted.recommend(["x"], k=3, on_unknown="cold_start"))
+    assert any("column 'taste' holds ['odd']" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +164,9 @@ def test_profiles_of_a_lazy_frame_or_list_of_dicts_are_read(fitted: kgrec.KGReco
         ({"histories": {"user_id": [1.0], "item_id": [2.0]}}, DataError, "(?s)2 faults.*'user_id'.*'item_id'"),
         ({"histories": {"user_id": "s", "item_id": ["i01"], "timestamp": ["noon"]}}, DataError, "a bad timestamp"),
         ({"histories": {"": ["i01"]}}, DataError, "empty user_id"),
+        ({"user_ids": ["z"], "histories": {"s": ["i01"]}}, UnknownIdError, "'z'; the model knows 42 users"),
+        ({"user_ids": ["u00"], "histories": [["i01"]]}, UnknownIdError, "lists without names are of users '0', '1'"),
+        ({"profiles": {"user_id": ["x"], "taste": [b"odd"]}}, DataError, "column 'taste' holds values of type"),
         ({"histories": 3}, DataError, "can't be taken as a table"),
         ({"profiles": {"user_id": [None], "taste": ["odd"]}}, DataError, "holds nothing in place 0"),
         ({"user_ids": ["z"], "profiles": {"user_id": ["x"], "taste": ["odd"]}}, UnknownIdError, "z"),

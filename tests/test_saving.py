@@ -49,6 +49,40 @@ def test_save_writes_only_json_and_safetensors(fitted: kgrec.KGRecommender, tmp_
     assert {file.suffix for file in files} == {".json", ".safetensors"}
 
 
+def test_whoever_may_read_new_files_may_read_a_saved_model(fitted: kgrec.KGRecommender, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        fitted.save(tmp_path)
+    finally:
+        os.umask(before)
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.rglob("*") if file.is_file()} == {0o640}
+
+
+def test_a_load_that_a_save_overtakes_reads_the_new_model(
+    fitted: kgrec.KGRecommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted.save(tmp_path)
+    read, reads = saving._read_graph, []
+
+    def save_before_the_first(folder: Path) -> kgrec.KnowledgeGraph:
+        reads.append(folder)
+        if len(reads) == 1:
+            fitted.save(tmp_path)
+        return read(folder)
+
+    monkeypatch.setattr(saving, "_read_graph", save_before_the_first)
+    loaded = kgrec.KGRecommender.load(tmp_path, device="cpu")
+    assert len(set(reads)) == 2
+    assert_frame_equal(loaded.recommend(k=3), fitted.recommend(k=3))
+
+
+def test_save_to_a_file_says_so(fitted: kgrec.KGRecommender, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mine", "utf-8")
+    with pytest.raises(SavedModelError, match="it is a file, expected a folder"):
+        fitted.save(tmp_path / "run")
+    assert (tmp_path / "run").read_text("utf-8") == "mine"
+
+
 def test_save_over_a_saved_model_leaves_one_model(fitted: kgrec.KGRecommender, tmp_path: Path) -> None:
     fitted.save(tmp_path)
     fitted.save(tmp_path)

@@ -28,9 +28,9 @@ def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str
     ----------
     filters : mapping
         From a property of products (price, in_stock ...), `brand`, `category` or the name of an attribute to what it
-        may be: one value, a collection of values, or a tuple (low, high) of numbers, None where it is open. A category
-        takes in those below it. Brands and categories may be written as in the catalogue's source ("X>Y"). An item
-        without a value does not pass.
+        may be: one value, a collection of values, or a tuple (low, high) of numbers, None where it is open. Of an
+        item's many values (a list, an attribute) one that passes is enough, and one without a value does not pass. A
+        category takes in those below it. Brands and categories may be written as in the catalogue's source ("X>Y").
 
     Raises
     ------
@@ -45,7 +45,7 @@ def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str
         values = _values(graph, name)
         try:
             passing = values.filter(_passes(values["value"], wanted, name))
-        except (TypeError, ValueError, pl.exceptions.PolarsError):
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
             fix = ""
             if wanted is None:
                 fix = "; leave the filter out to let all pass"
@@ -63,7 +63,7 @@ def allowed_items(graph: KnowledgeGraph, items: Vocabulary, filters: Mapping[str
 
 def _is_known(graph: KnowledgeGraph, name: str) -> bool:
     """Whether a filter may be on it."""
-    if name == ID:
+    if name == ID or not isinstance(name, str):
         return False
     return name in _products(graph).columns or _LABELS.get(name) in graph.nodes or (_attributes(graph) == name).any()
 
@@ -85,10 +85,14 @@ def _products(graph: KnowledgeGraph) -> pl.DataFrame:
 
 
 def _values(graph: KnowledgeGraph, name: str) -> pl.DataFrame:
-    """Item (id) and value, a row for each: a property before a brand or category, those before an attribute."""
+    """Item (id) and value, a row for each: a property before a brand or category, those before an attribute.
+
+    A property that is a list has a row for each of its values.
+    """
     products = _products(graph)
     if name in products.columns:
-        return pl.DataFrame({ID: products[ID], "value": products[name]})
+        values = pl.DataFrame({ID: products[ID], "value": products[name]})
+        return values.explode("value") if values.schema["value"] == pl.List else values
     label = _LABELS[name] if _LABELS.get(name) in graph.nodes else _VALUE
     links = [table for (head, _, tail), table in graph.edges.items() if (head, tail) == (PRODUCT, label)]
     ends = [table.select(pl.col(HEAD_ID).alias(ID), pl.col(TAIL_ID).alias("value")) for table in links]

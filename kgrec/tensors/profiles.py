@@ -35,6 +35,8 @@ class ProfileColumn:
 
     def index(self, column: pl.Series) -> np.ndarray:
         """The feature of each user, from 0, shape (num_users,), int64; -1 where there is none."""
+        if column.dtype.is_nested():
+            return np.full(len(column), -1)
         if self.bounds:
             number = _number(column)
             place = np.searchsorted(np.array(self.bounds), number.fill_null(0).to_numpy(), side="right")
@@ -99,7 +101,7 @@ class ProfileColumns:
         for name in (name for name in told if name in known):
             lost = profiles[name].filter(pl.Series(known[name].index(profiles[name]) < 0)).drop_nulls().unique()
             if len(lost):
-                found.append(f"column {name!r} holds {list_first(lost.sort())}, which the model doesn't know")
+                found.append(f"column {name!r} holds {list_first(lost.sort().to_list())}, which the model doesn't know")
         return found
 
     def of(self, user_ids: pl.Series, profiles: pl.DataFrame) -> np.ndarray:

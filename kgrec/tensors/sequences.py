@@ -14,6 +14,7 @@ from kgrec.tensors.ranges import flat_ranges
 from kgrec.tensors.vocabulary import Vocabulary
 
 EVENT_NAMES = tuple(name for name in c.EVENT_TYPES if name != c.IMPRESSION)
+_BY_EVENT = ("item_index", "event_index", "timestamp")
 _EVENT_INDEX = {name: index for index, name in enumerate(EVENT_NAMES)}
 
 
@@ -86,11 +87,18 @@ class Histories:
             profile=profile,
         )
 
+    def then(self, other: Histories) -> Histories:
+        """These users and after them those of `other`; both are read by one model: with its users and profiles."""
+        names = (*_BY_EVENT, "user", "profile")
+        joined = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        start = np.concatenate([self.start, self.start[-1] + other.start[1:]])
+        return Histories(start=start, ordered=self.ordered, **joined)
+
     def without(self, place: np.ndarray) -> Histories:
         """The histories without the events at some places."""
         kept = np.delete(np.arange(len(self.item_index)), place)
         lengths = np.bincount(self.user_index()[kept], minlength=self.num_users)
-        parts = {name: getattr(self, name)[kept] for name in ("item_index", "event_index", "timestamp")}
+        parts = {name: getattr(self, name)[kept] for name in _BY_EVENT}
         return replace(self, start=np.concatenate([[0], np.cumsum(lengths)]), **parts)
 
     def is_repeat(self) -> np.ndarray:

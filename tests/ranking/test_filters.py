@@ -65,6 +65,9 @@ def test_filters_let_pass_what_they_say(filters: dict[str, Any], expected: str) 
         ({"brand": ("Ash", "Birch")}, "use a list for one of several"),
         ({"price": ("low", "high")}, "use a list for one of several"),
         ({"category": 5}, "its values are String"),
+        ({"stock": (10**30, None)}, "'stock' can't be"),
+        ({"price": 10**400}, "'price' can't be"),
+        ({None: 5}, "None is no property of a product"),
     ],
 )
 def test_filter_that_does_not_fit_its_values_is_an_error(filters: dict[str, Any], message: str) -> None:
@@ -78,6 +81,16 @@ def test_a_price_that_is_no_number_passes_no_filter() -> None:
     items = Vocabulary(pl.Series(["a", "b"]))
     for filters in ({"price": (50, None)}, {"price": (None, 90)}, {"price": (None, None)}):
         assert allowed_items(graph, items, filters).tolist() == [True, False]
+
+
+def test_of_a_property_that_is_a_list_one_value_is_enough() -> None:
+    tags = pl.Series([["new", "sale"], ["sale"], [], None], dtype=pl.List(pl.String))
+    graph = kgrec.KnowledgeGraph({"Product": pl.DataFrame({"id": list("abcd"), "tags": tags})}, {})
+    items = Vocabulary(pl.Series(list("abcd")))
+    expected = {"new": "a", "sale": "ab", "none": ""}
+    for tag, passing in expected.items():
+        assert "".join(items.ids.filter(pl.Series(allowed_items(graph, items, {"tags": tag})))) == passing
+    assert allowed_items(graph, items, {"tags": ["new", "old"]}).tolist() == [True, False, False, False]
 
 
 def test_filters_with_faults_list_every_one() -> None:
