@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -35,6 +35,7 @@ from kgrec.graph.shuffle import shuffle_graph
 from kgrec.learning import can_choose, own_validation
 from kgrec.models.side_information import item_features
 from kgrec.recommender import KGRecommender
+from kgrec.training.device import resolve_device
 from kgrec.training.fitting import about
 
 Run = tuple[str, int | None]  # model and seed
@@ -56,7 +57,7 @@ def compare(
     split: Split,
     *,
     config: RecommenderConfig | None = None,
-    seeds: Sequence[int] = (0,),
+    seeds: Collection[int] = (0,),
     models: Sequence[str] = (*SIMPLE, FUSED),
     part: str = c.TEST,
     ks: Sequence[int] = (10, 20),
@@ -69,13 +70,14 @@ def compare(
 
     Parameters
     ----------
-    seeds : sequence of int
+    seeds : list or range of int
         One training each; the simple rankers have no randomness.
     models : sequence of str
         Any of `PEERS`, `FUSED` and the names of `ABLATIONS`.
     jobs : int, optional
         Trainings at a time, each in a process of its own with its share of the cores: with more than one more of them
-        get done, while the seconds of each are longer than alone. None: all in this process.
+        get done, while the seconds of each are longer than alone; call it in a file, below `if __name__ ==
+        "__main__":`, which each process reads anew. None: all in this process.
     slices : bool
         Also what each model is worth for cold and tail items, new users, short and long histories.
     kept : Path, optional
@@ -100,13 +102,16 @@ def compare(
     unknown = [name for name in models if name not in (*PEERS, FUSED, *ABLATIONS)]
     if unknown:
         raise ConfigError(f"unknown models {list_first(unknown)}; known: {', '.join((*PEERS, FUSED, *ABLATIONS))}")
-    if part not in split.parts or not split.parts[part].interactions.height:
-        held = [name for name, some in split.parts.items() if some.interactions.height]
-        raise ConfigError(f"part is {part!r}, expected one with interactions: {list_first(held)}")
+    held = [name for name in (c.VALIDATION, c.TEST) if split.parts[name].interactions.height]
+    if part not in held:
+        raise ConfigError(f"part is {part!r}, expected one with interactions: {list_first(held) or 'there is none'}")
     check_cutoffs(ks)
     if jobs is not None:
         check_whole(1, jobs=jobs)
+    if isinstance(seeds, str) or not isinstance(seeds, Collection):
+        raise ConfigError(f"seeds is {seeds!r}, expected a list of whole numbers >= 0")
     check_whole(0, **{f"seed {place}": seed for place, seed in enumerate(seeds)})
+    ks, seeds = [int(k) for k in ks], [int(seed) for seed in seeds]  # numpy's can't be kept
     config = config or RecommenderConfig()
     vectors = item_features(split.train, config) if slices else None
     work = functools.partial(_row, split, config, part, ks, vectors=vectors, alone=jobs is not None)
@@ -149,7 +154,10 @@ def _in_its_own_process(work: Callable[..., dict[str, Any]], threads: int, run: 
 
 def _fault(error: Exception) -> str:
     if isinstance(error, BrokenProcessPool):
-        return "its process was killed, as the system does where memory runs out: fewer jobs take less"
+        return (
+            "its process ended: killed, as the system does where memory runs out (fewer jobs take less), or it could "
+            "not begin (what it wrote to stderr says why; a script needs `if __name__ == '__main__':`)"
+        )
     return str(error) if isinstance(error, KgrecError) else repr(error)
 
 
@@ -179,9 +187,11 @@ class KeptRows:
         if self.file is None:
             return
         data = [part.fingerprint() for part in split.parts.values()]
+        catalogue = split.train.items.select(c.ITEM_ID)
+        data.append(fingerprint({c.ITEMS: catalogue}, ordered=frozenset({c.ITEMS})))  # what ties goes by its order
         if split.method == "leave_users_out" and split.test.history is not None:  # what is given is in no part
             data.append(fingerprint({c.EVENTS: split.test.history}, ordered=frozenset({c.EVENTS})))
-        known = json.dumps([settings, data, about(), _code()], sort_keys=True)
+        known = json.dumps([settings, data, about(), str(resolve_device(None)), _code()], sort_keys=True)
         self.of = hashlib.sha256(known.encode()).hexdigest()[:16]
         for row in kept_rows(self.file, self.of):
             self.made[row["model"], row["seed"]] = row

@@ -56,7 +56,8 @@ def learn(
     """Everything that `KGRecommender.fit` learns; where there is a `previous` model, by going on from it.
 
     Without a validation part some of the events are held out to choose, and then learned from too; likewise where it
-    asks for users of whom hardly any has a history, which tells nothing of what the network makes of histories.
+    holds no interaction, or asks for users of whom hardly any has a history, which tells nothing of what the network
+    makes of histories.
     """
     if graph is not None and not isinstance(graph, KnowledgeGraph):
         from kgrec.graph.store import GraphStore  # the database driver takes a second to import
@@ -73,8 +74,9 @@ def learn(
     if chooser is None and previous is None and config.patience is not None:
         own = own_validation(train, seed)
     if validation is not None and chooser is None:
+        why = "asks for users without a history" if validation.interactions.height else "holds no interaction"
         what = "nothing does" if own is None else "some of the events of train do"
-        logger.warning("validation asks for users without a history, who can't choose: %s", what)
+        logger.warning("validation %s, and can't choose: %s", why, what)
     if own is not None:
         model = _learn_twice(train, own, graph, config, seed=seed, options=options)
     elif chooser is not None:
@@ -204,14 +206,13 @@ def _liked_of(train: Dataset, before: pl.DataFrame) -> pl.DataFrame:
 
 def can_choose(train: Dataset, validation: Dataset) -> bool:
     """Whether a validation part can choose for a model of `train`; else some of the events of train do."""
-    has_any = validation.interactions.height > 0
-    return has_any and _asks_of_histories(train, _events_before(train, validation), validation)
+    return _asks_of_histories(train, _events_before(train, validation), validation)
 
 
 def _asks_of_histories(train: Dataset, before: pl.DataFrame, validation: Dataset) -> bool:
     """Whether half of the interactions of a validation part, or `MANY_HELD`, are of users with a history."""
     wanted, known = validation.interactions, _liked_of(train, before)
-    return _of_users(wanted, known[c.USER_ID]).height >= min(MANY_HELD, wanted.height / 2)
+    return wanted.height > 0 and _of_users(wanted, known[c.USER_ID]).height >= min(MANY_HELD, wanted.height / 2)
 
 
 def _of_users(events: pl.DataFrame, users: pl.Series) -> pl.DataFrame:

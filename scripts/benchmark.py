@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("KGREC_DATA"), help="(default: KGREC_DATA)")
     parser.add_argument("--split", choices=SPLITS, default="temporal")
     add_on_unknown(parser)
-    parser.add_argument("--part", choices=("validation", "test"), default="test")
+    parser.add_argument(
+        "--part", choices=("validation", "test"), default="test", help="(default: test; clicks there alone)"
+    )
     parser.add_argument("--seeds", type=int, default=5, help="trainings of each model that has randomness (default: 5)")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, each with its share of the cores")
     parser.add_argument(
@@ -80,28 +82,29 @@ def measure(dataset: str, args: argparse.Namespace) -> None:
             on_row=lambda name: print(f"... {name}", file=sys.stderr, flush=True),
         )
     except ComparisonError as failed:
-        print_tables(failed.rows)
+        print_tables(failed.rows, args.part)
         raise
-    print_tables(rows)
+    print_tables(rows, args.part)
 
 
-def print_tables(rows: pl.DataFrame) -> None:
+def print_tables(rows: pl.DataFrame, part: str) -> None:
     """Every metric of each model, mean ± standard deviation over its seeds; what each part is worth; slices, lists."""
     if not rows.height:
         return
+    clicks = CLICKS if part == "test" else ()  # validation is what the scoring module is fitted to
     with pl.Config(tbl_cols=-1, tbl_rows=-1, tbl_width_chars=200, fmt_str_lengths=60, tbl_hide_column_data_types=True):
         table = summary(rows)
         for k in CUTOFFS:
             print_table(
                 table, f"the first {k}", [f"{name}@{k}" for name in ("recall", "ndcg", "hit", "mrr", "coverage")]
             )
-        print_table(table, "clicks", CLICKS)
+        print_table(table, "clicks", clicks)
         costs = (name for name in ("seconds", "memory_gb") if name in table.columns)
         print("training", table.select("model", "runs", *(pl.col(name).round(2) for name in costs)), sep="\n")
         worths = worth(rows)
         if worths.height:
             print_table(
-                worths, f"{FUSED} minus {FUSED} without the part, of the same seeds", ["recall@10", "ndcg@10", *CLICKS]
+                worths, f"{FUSED} minus {FUSED} without the part, of the same seeds", ["recall@10", "ndcg@10", *clicks]
             )
         for name in ("recall@10", "ndcg@10"):
             of_slices = [

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -16,7 +17,7 @@ from kgrec import comparison
 from kgrec.baselines import EASE, LightGCN
 from kgrec.baselines.ease import START
 from kgrec.comparison import ABLATIONS, FUSED, PEERS, compare, summary, worth
-from kgrec.data.dataset import Split
+from kgrec.data.dataset import Dataset, Split
 from kgrec.errors import ComparisonError, ConfigError
 from kgrec.learning import own_validation
 from tests.tiny import SMALL, checkerboard
@@ -131,7 +132,7 @@ def killed_as_ease(split: Split, *args: Any, **_: Any) -> dict[str, Any]:
 def test_a_process_that_is_killed_takes_no_other_run_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "_row", killed_as_ease)
     models = ("popularity", "EASE", "item-kNN")
-    with pytest.raises(ComparisonError, match="1 of 3 trainings failed:\n  EASE: its process was killed") as failed:
+    with pytest.raises(ComparisonError, match="1 of 3 trainings failed:\n  EASE: its process ended: killed") as failed:
         compare(checkerboard().split("leave_last_out"), models=models, jobs=2)
     assert failed.value.rows["model"].to_list() == ["popularity", "item-kNN"]
 
@@ -182,10 +183,12 @@ def test_compare_trains_each_model_and_seed_once() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"part": "nope"}, "part is 'nope', expected one with interactions: 'train', 'validation', 'test'"),
+        ({"part": "nope"}, "part is 'nope', expected one with interactions: 'validation', 'test'"),
+        ({"part": "train"}, "part is 'train', expected one with interactions"),
         ({"ks": []}, "ks is empty"),
         ({"jobs": 0}, "jobs is 0"),
         ({"seeds": [-1]}, "seed 0 is -1"),
+        ({"seeds": 3}, "seeds is 3, expected a list"),
         ({"seeds": [], "models": ["kgrec"]}, "nothing to train"),
     ],
 )
@@ -194,6 +197,28 @@ def test_compare_checks_before_it_trains(settings: dict[str, object], message: s
     with pytest.raises(ConfigError, match=message):
         compare(checkerboard().split("leave_last_out"), on_row=told.append, **settings)  # type: ignore[arg-type]
     assert not told
+
+
+def test_compare_keeps_rows_of_numpy_seeds_and_cutoffs(tmp_path: Path) -> None:
+    split, file = checkerboard().split("leave_last_out"), tmp_path / "rows.jsonl"
+    rows = compare(split, models=("LightGCN",), seeds=np.arange(1), ks=np.array([3]), kept=file)  # type: ignore[arg-type]
+    assert_frame_equal(compare(split, models=("LightGCN",), seeds=[0], ks=[3], kept=file), rows)
+
+
+def test_compare_keeps_no_rows_of_a_catalogue_in_another_order(tmp_path: Path) -> None:
+    shop, told = checkerboard(), list[str]()
+    for items in (shop.items, shop.items.reverse()):
+        split = Dataset(items=items, events=shop.events).split("leave_last_out")
+        compare(split, models=("popularity",), ks=(3,), kept=tmp_path / "rows.jsonl", on_row=told.append)
+    assert told == ["popularity"] * 2
+
+
+def test_compare_measures_a_split_made_elsewhere_as_its_own() -> None:
+    split = checkerboard().split("leave_last_out")
+    parts = [Dataset(items=part.items, events=part.events) for part in split.parts.values()]
+    models = ("popularity", "item-kNN", "EASE")
+    made = compare(Split(*parts, method="fixed"), models=models, ks=(3,))
+    assert_frame_equal(made.drop("seconds"), compare(split, models=models, ks=(3,)).drop("seconds"))
 
 
 def test_compare_takes_a_kept_file_by_name_and_lines_of_others(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import kgrec
-from kgrec.learning import FEWEST_HELD, own_validation
+from kgrec.learning import FEWEST_HELD, can_choose, own_validation
 from tests.tiny import SMALL, checkerboard
 
 CONFIG = dataclasses.replace(SMALL, epochs=6, patience=1, warm_epochs=2)
@@ -122,6 +122,17 @@ def test_a_validation_part_without_events_is_none(shop: kgrec.Dataset) -> None:
     split = shop.split("temporal", (0.8, 0.0, 0.2))
     model = kgrec.KGRecommender(CONFIG, device="cpu").fit(split.train, validation=split.validation).model_
     assert model.about["own_validation"]["method"] == "temporal"
+
+
+def test_a_validation_part_without_an_interaction_chooses_nothing(
+    shop: kgrec.Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown = shop.events.head(3).with_columns(event=pl.lit("impression"))
+    validation = kgrec.Dataset(items=shop.items, events=shown)
+    assert not can_choose(shop, validation)
+    model = kgrec.KGRecommender(CONFIG, device="cpu").fit(shop, validation=validation).model_
+    assert model.about["own_validation"]["method"] == "temporal"
+    assert any("validation holds no interaction, and can't choose" in line for line in caplog.messages)
 
 
 def test_where_few_events_could_choose_nothing_does() -> None:

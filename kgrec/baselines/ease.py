@@ -18,9 +18,13 @@ from kgrec.tensors.ranges import largest
 from kgrec.tensors.sequences import Histories
 
 START = {"penalty": 300.0, "text": 30.0, "graph": 1.0}
-GRID = {"penalty": (30.0, 100.0, 300.0, 1000.0, 3000.0), "text": (1.0, 30.0, 1000.0), "graph": (0.3, 1.0, 3.0)}
+GRID = {
+    "penalty": (30.0, 100.0, 300.0, 1000.0, 3000.0),
+    "text": (0.0, 1.0, 30.0, 1000.0),
+    "graph": (0.0, 0.3, 1.0, 3.0),
+}
 MOST_ITEMS = 30_000  # a matrix of all pairs is 3.6 GB, and there are two or more
-SEARCHED_ITEMS = 12_500  # a fit takes half a minute on two cores, and a search up to fourteen
+SEARCHED_ITEMS = 12_500  # a fit takes half a minute on two cores, and a search up to sixteen
 
 
 class EASE(Ranker):

@@ -68,6 +68,7 @@ class LightGCN(Ranker):
         coo, best, kept, stale = self.liked.tocoo(), -1.0, self.free, 0
         self.epochs, per_step = epochs, max(BATCH, math.ceil(self.liked.nnz / MOST_STEPS))
         look = max(LEAST_EPOCHS, math.ceil(LEAST_STEPS * per_step / max(coo.nnz, 1)))
+        look = min(look, math.ceil(epochs / PATIENCE))
         for epoch in range(1, epochs + 1):
             order = draws.permutation(len(coo.row))
             for batch in np.split(order, range(per_step, len(order), per_step)):

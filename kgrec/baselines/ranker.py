@@ -29,7 +29,8 @@ class Ranker(ABC):
     Attributes
     ----------
     items, users : Vocabulary
-        The catalogue, what most users liked first, since what ties goes by that; and the users of the training part.
+        The catalogue, what most users liked first; and the users of the training part. What ties in a list goes by how
+        many users had liked it before the part.
     liked : csr_matrix, shape (num_users, num_items), float32
         1 where a user liked an item.
     """
@@ -71,9 +72,20 @@ class Ranker(ABC):
         history = part.events.clear() if part.history is None else interactions_of(part.history)
         ranker = self if part.history is None else self.after(history)
         histories = build_histories(history, Vocabulary(users), self.items, self.users)
-        return ranked_lists(
-            lambda begin, end: ranker.scores(histories.take(np.arange(begin, end))), users, self.items, histories, k
-        )
+        order = self._liked_first(history)
+
+        def scores(begin: int, end: int) -> Tensor:
+            return ranker.scores(histories.take(np.arange(begin, end)))[:, torch.from_numpy(order)]
+
+        seen = histories.renumber(np.argsort(order))
+        return ranked_lists(scores, users, Vocabulary(self.items.take(order)), seen, k)
+
+    def _liked_first(self, interactions: pl.DataFrame) -> np.ndarray:
+        """Places of all items, those that most users liked by then first, int64, shape (num_items,)."""
+        everyone = Vocabulary(interactions[c.USER_ID].unique(maintain_order=True))
+        users = self.rows(build_histories(interactions, everyone, self.items)).getnnz(axis=0)
+        order: np.ndarray = np.argsort(-users, kind="stable")
+        return order
 
     def after(self, interactions: pl.DataFrame) -> Ranker:  # noqa: ARG002
         """The ranker as it is after these interactions of everyone, where it follows more than the users' own."""

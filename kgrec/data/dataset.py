@@ -260,7 +260,7 @@ class Split:
     ----------
     train, validation, test : Dataset
         `history` of validation holds the train events, that of test the train and validation events; where users are
-        left out also what is given of those who had come by then.
+        left out also what is given of those who had come by then. Parts made elsewhere, without a history, get it.
     method : str
         How the events were divided.
     """
@@ -269,6 +269,14 @@ class Split:
     validation: Dataset
     test: Dataset
     method: SplitMethod
+
+    def __post_init__(self) -> None:
+        train, validation, test = self.train, self.validation, self.test
+        if validation._history is None:
+            object.__setattr__(self, c.VALIDATION, Dataset.from_content(validation._content, train.events))
+        if test._history is None:
+            before = functools.partial(pl.concat, [train.events, validation.events], how="diagonal_relaxed")
+            object.__setattr__(self, c.TEST, Dataset.from_content(test._content, before))
 
     @property
     def parts(self) -> dict[str, Dataset]:

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
-from kgrec.errors import DataError
+from kgrec.errors import DataError, check_whole, list_first, raise_faults
 from kgrec.evaluation.slices import counts_of
 from kgrec.graph.quality.measures import gini
 
@@ -39,12 +39,23 @@ def list_metrics(
 
     Raises
     ------
+    ConfigError
+        If k is no whole number above 0.
     DataError
-        If no list has an item, or an item is not in the catalogue.
+        If a column is missing, no list has an item, an item is not in the catalogue, or vectors are not of all items.
 
     Source: Castells et al. 2022 (novelty and diversity); Fleder and Hosanagar 2009 (Gini).
     """
+    check_whole(1, k=k)
     items = train.items[c.ITEM_ID]
+    missing = [name for name in (c.USER_ID, c.ITEM_ID, c.RANK) if name not in recommendations.columns]
+    faults = [f"missing column {list_first(missing)} (found {list_first(recommendations.columns)})"] if missing else []
+    if not missing and recommendations[c.ITEM_ID].dtype != pl.String:
+        faults.append(f"{c.ITEM_ID} is of type {recommendations[c.ITEM_ID].dtype}, expected String")
+    for name, matrix in (vectors or {}).items():
+        if matrix.shape[0] != len(items):
+            faults.append(f"vectors {name!r} has {matrix.shape[0]:,} rows, expected {len(items):,}, one for each item")
+    raise_faults(DataError, "list metrics", faults)
     place = pl.DataFrame({c.ITEM_ID: items}).with_row_index("place")
     shown = recommendations.filter(pl.col(c.RANK) <= k).sort(c.USER_ID, c.RANK)
     shown = shown.join(place, on=c.ITEM_ID, how="left", maintain_order="left")

@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose
 
 import kgrec
 from kgrec.baselines import EASE, ItemKNN, LightGCN, Popularity, Ranker
-from tests.tiny import checkerboard
+from kgrec.baselines.ease import START
+from tests.tiny import SMALL, checkerboard
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +148,33 @@ def test_what_a_baseline_knows_nothing_of_goes_by_popularity(make: type[Ranker])
     asked = kgrec.Dataset(items=train.items, events={"user_id": ["new"], "item_id": ["i05"]})
     lists = make(train).recommend_part(asked, 4)
     assert lists["item_id"].to_list() == ["i10", "i08", "i00", "i01"]
+
+
+@pytest.mark.parametrize("make", [Popularity, ItemKNN, EASE, LightGCN])
+def test_what_ties_goes_by_popularity_before_the_part(make: type[Ranker]) -> None:
+    parts = {
+        "train": [("a", "i01"), ("b", "i01"), ("c", "i03")],
+        "validation": [(user, "i05") for user in "bcd"],
+        "test": [("new", "i07")],
+    }
+    events = {
+        name: pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row").with_columns(timestamp=place)
+        for place, (name, rows) in enumerate(parts.items())
+    }
+    split = kgrec.Dataset(items=checkerboard().items, events=events).split("fixed")
+    lists = make(split.train).recommend_part(split.test, 4)
+    assert lists["item_id"].to_list() == ["i05", "i01", "i03", "i00"]
+
+
+def test_ease_may_leave_the_graph_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brands of one even and one odd item here: no user likes both."""
+    shop = checkerboard(num_users=12)
+    items = shop.items.select("item_id", brand=pl.col("item_id").str.slice(1).cast(pl.Int64).floordiv(2).cast(str))
+    split = kgrec.Dataset(items=items, events=shop.events).split("leave_last_out")
+    monkeypatch.setitem(START, "graph", 1e4)
+    side = EASE(split.train, split.validation, side=SMALL)
+    assert side.settings["graph"] == 0.0
+    assert side.ndcg(split.validation) >= EASE(split.train, split.validation).ndcg(split.validation)
 
 
 def test_baselines_without_an_event_to_choose_by_are_those_without_a_validation_part() -> None:

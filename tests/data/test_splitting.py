@@ -423,6 +423,18 @@ def test_split_history_holds_the_events_of_earlier_parts_in_order() -> None:
     assert split.known.history is None
 
 
+def test_parts_made_elsewhere_get_the_history_of_a_split() -> None:
+    split = dataset(("u", "c", 3), ("u", "a", 1), ("u", "d", 4), ("u", "b", 2)).split("leave_last_out")
+    train, validation, test = (Dataset(items=part.items, events=part.events) for part in split.parts.values())
+    made = Split(train, validation, test, method="fixed")
+    assert made.validation.history is not None
+    assert made.test.history is not None
+    assert made.validation.history.equals(train.events)
+    assert made.test.history["item_id"].to_list() == ["a", "b", "c"]
+    assert made.known.events.height == 3
+    assert pickle.loads(pickle.dumps(made)).test.history.equals(made.test.history)
+
+
 def test_split_report_counts_known_pairs_and_new_users() -> None:
     """u buys a again as validation and b again as test; v is new in test, w in validation."""
     rows = [("u", "a", 1), ("u", "b", 2), ("u", "a", 3), ("u", "b", 4), ("v", "c", 5), ("w", "c", 6), ("w", "d", 7)]

@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 
 import kgrec
-from kgrec.errors import DataError
+from kgrec.errors import ConfigError, DataError
 from kgrec.evaluation.list_metrics import list_metrics
 
 # a is liked by 3 of 4 users, b by 1; c and d by none
@@ -52,3 +52,14 @@ def test_list_metrics_of_unknown_items_or_no_list_raise() -> None:
     for lists in (other, LISTS.clear()):
         with pytest.raises(DataError, match="list metrics"):
             list_metrics(lists, TRAIN)
+
+
+def test_list_metrics_of_what_is_no_list_say_what_is_wrong() -> None:
+    with pytest.raises(ConfigError, match="k is 0"):
+        list_metrics(LISTS, TRAIN, 0)
+    numbers = LISTS.with_columns(item_id=1)
+    for lists, message in ((LISTS.drop("rank"), "missing column 'rank'"), (numbers, "item_id is of type Int32")):
+        with pytest.raises(DataError, match=message):
+            list_metrics(lists, TRAIN)
+    with pytest.raises(DataError, match="vectors 'text' has 3 rows, expected 4"):
+        list_metrics(LISTS, TRAIN, 2, {"text": np.ones((3, 2))})
