@@ -24,7 +24,7 @@ GRID = {
     "graph": (0.0, 0.3, 1.0, 3.0),
 }
 MOST_ITEMS = 30_000  # a matrix of all pairs is 3.6 GB, and there are two or more
-SEARCHED_ITEMS = 12_500  # a fit takes half a minute on two cores, and a search up to sixteen
+SEARCHED_ITEMS = 12_500  # a fit takes half a minute on two cores, and a search up to seventeen
 
 
 class EASE(Ranker):
@@ -74,7 +74,8 @@ class EASE(Ranker):
 
             order = ["penalty", *products, *(["penalty"] if products else [])]
             start = {name: START[name] for name in dict.fromkeys(order)}
-            self.settings = coordinate_search([start], [(name, GRID[name]) for name in order], ndcg)
+            plain = start | dict.fromkeys(products, 0.0)
+            self.settings = coordinate_search([start, plain], [(name, GRID[name]) for name in order], ndcg)
             self.weights = torch.empty(0)
             if len(self.kept) < len(self.items):
                 del events, products
