@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from kgrec.baselines.ranker import Ranker
-from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
 from kgrec.tensors.sequences import Histories
 
@@ -27,7 +26,5 @@ class Popularity(Ranker):
 
     def after(self, interactions: pl.DataFrame) -> Popularity:
         known = copy.copy(self)
-        index = self.items.index(interactions.select(c.USER_ID, c.ITEM_ID).unique()[c.ITEM_ID])
-        counts = np.bincount(index[index >= 0], minlength=len(self.items))
-        known.counts = torch.from_numpy(counts.astype(np.float32))
+        known.counts = torch.from_numpy(self.likers(interactions).astype(np.float32))
         return known

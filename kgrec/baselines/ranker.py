@@ -72,7 +72,7 @@ class Ranker(ABC):
         history = part.events.clear() if part.history is None else interactions_of(part.history)
         ranker = self if part.history is None else self.after(history)
         histories = build_histories(history, Vocabulary(users), self.items, self.users)
-        order = self._liked_first(history)
+        order = np.argsort(-self.likers(history), kind="stable")
 
         def scores(begin: int, end: int) -> Tensor:
             return ranker.scores(histories.take(np.arange(begin, end)))[:, torch.from_numpy(order)]
@@ -80,12 +80,10 @@ class Ranker(ABC):
         seen = histories.renumber(np.argsort(order))
         return ranked_lists(scores, users, Vocabulary(self.items.take(order)), seen, k)
 
-    def _liked_first(self, interactions: pl.DataFrame) -> np.ndarray:
-        """Places of all items, those that most users liked by then first, int64, shape (num_items,)."""
-        everyone = Vocabulary(interactions[c.USER_ID].unique(maintain_order=True))
-        users = self.rows(build_histories(interactions, everyone, self.items)).getnnz(axis=0)
-        order: np.ndarray = np.argsort(-users, kind="stable")
-        return order
+    def likers(self, interactions: pl.DataFrame) -> np.ndarray:
+        """How many users have an interaction with each item, int64, shape (num_items,)."""
+        index = self.items.index(interactions.select(c.USER_ID, c.ITEM_ID).unique()[c.ITEM_ID])
+        return np.bincount(index[index >= 0], minlength=len(self.items))
 
     def after(self, interactions: pl.DataFrame) -> Ranker:  # noqa: ARG002
         """The ranker as it is after these interactions of everyone, where it follows more than the users' own."""

@@ -10,7 +10,8 @@ from scipy import sparse
 
 from kgrec.data import columns as c
 from kgrec.data.dataset import Dataset
-from kgrec.errors import DataError, check_whole, list_first, raise_faults
+from kgrec.errors import DataError, check_whole, raise_faults
+from kgrec.evaluation.metrics import missing_columns
 from kgrec.evaluation.slices import counts_of
 from kgrec.graph.quality.measures import gini
 
@@ -48,9 +49,8 @@ def list_metrics(
     """
     check_whole(1, k=k)
     items = train.items[c.ITEM_ID]
-    missing = [name for name in (c.USER_ID, c.ITEM_ID, c.RANK) if name not in recommendations.columns]
-    faults = [f"missing column {list_first(missing)} (found {list_first(recommendations.columns)})"] if missing else []
-    if not missing and recommendations[c.ITEM_ID].dtype != pl.String:
+    faults = missing_columns("recommendations", recommendations, [c.USER_ID, c.ITEM_ID, c.RANK])
+    if not faults and recommendations[c.ITEM_ID].dtype != pl.String:
         faults.append(f"{c.ITEM_ID} is of type {recommendations[c.ITEM_ID].dtype}, expected String")
     for name, matrix in (vectors or {}).items():
         if matrix.shape[0] != len(items):

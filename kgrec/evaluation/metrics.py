@@ -104,6 +104,12 @@ def check_cutoffs(ks: Sequence[int]) -> None:
     raise_faults(ConfigError, "ranking metrics", faults if len(ks) else ["ks is empty, expected at least one k"])
 
 
+def missing_columns(name: str, frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:
+    """The fault of a frame that lacks columns, if any."""
+    missing = [column for column in columns if column not in frame.columns]
+    return [f"{name}: missing column {list_first(missing)} (found {list_first(frame.columns)})"] if missing else []
+
+
 def _check(recommendations: pl.DataFrame, relevant: pl.DataFrame, ks: Sequence[int], num_items: int | None) -> None:
     check_cutoffs(ks)
     faults = [] if num_items is None else not_whole(1, num_items=num_items)
@@ -112,9 +118,7 @@ def _check(recommendations: pl.DataFrame, relevant: pl.DataFrame, ks: Sequence[i
         ("recommendations", recommendations, [*_PAIR, c.RANK]),
         ("relevant", relevant, _PAIR),
     ):
-        missing = [column for column in columns if column not in frame.columns]
-        if missing:
-            faults.append(f"{name}: missing column {list_first(missing)} (found {list_first(frame.columns)})")
+        faults += missing_columns(name, frame, columns)
     raise_faults(DataError, "ranking metrics", faults)
     kinds = recommendations.schema, relevant.schema
     faults += [

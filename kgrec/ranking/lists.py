@@ -48,8 +48,9 @@ def ranked_lists(
     polars.DataFrame
         Columns user_id, item_id, rank (from 1), score (higher is better).
     """
-    k, seen = int(k), (histories.user_index(), histories.item_index) if filter_seen else None
-    line, item, score = top_k(score_rows, len(users), k * POOL if rerank else k, seen=seen, allowed=allowed)
+    seen = (histories.user_index(), histories.item_index) if filter_seen else None
+    wanted = int(k) * (POOL if rerank else 1)  # a small integer type of numpy's would overflow
+    line, item, score = top_k(score_rows, len(users), wanted, seen=seen, allowed=allowed)
     if rerank:
         line, item, score = rerank(line, item, score)
     return pl.DataFrame(
